@@ -1,0 +1,29 @@
+from .base_ref_dataset import BaseRefDataset
+from .masks import decode_segmentations
+from .refer_dataset import ReferDataset
+from .refer_files import read_refer_records
+from .safe_pickle import load_plain_pickle
+from .shapes_ref_dataset import ShapesRefDataset
+from .transforms import (
+    LoadRefImage,
+    LoadRefMasks,
+    PackRefInputs,
+    RefRandomFlip,
+    RefResize,
+    mirror_words,
+)
+
+__all__ = [
+    "BaseRefDataset",
+    "LoadRefImage",
+    "LoadRefMasks",
+    "PackRefInputs",
+    "RefRandomFlip",
+    "RefResize",
+    "ReferDataset",
+    "ShapesRefDataset",
+    "decode_segmentations",
+    "load_plain_pickle",
+    "mirror_words",
+    "read_refer_records",
+]

@@ -1,0 +1,234 @@
+"""One image with its expressions is one record; sampling says what one item is."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+import torch
+from mmengine.dataset import BaseDataset, force_full_init
+
+from mmris.utils import seeded_random_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+Sampling = Literal["sentence", "reference", "image"]
+
+
+class BaseRefDataset(BaseDataset):
+    """Base of all referring segmentation datasets.
+
+    A subclass gives records, one an image, through :meth:`load_data_list`::
+
+        dict(image_id=int, img_path=str, height=int, width=int,
+             references=[dict(ref_id=int, ann_ids=[int, ...], category_id=int,
+                              segmentations=[polygons or RLE, ...],
+                              sentences=[dict(sent_id=int, text=str, kind=str), ...])])
+
+    ``segmentations`` holds one COCO segmentation for each annotation; the mask of a
+    reference is the union of them all, none of them an empty mask. ``kind`` names a
+    group of expressions that scores are broken down by, ``""`` for none.
+
+    The pipeline receives of a record what one item needs: ``image_id``, ``img_path``,
+    ``height``, ``width``, ``expressions`` (K strings), ``ref_ids``, ``ann_ids``,
+    ``sent_ids``, ``category_ids``, ``kinds`` (K entries each), ``segmentations`` (one
+    entry for each of the R references among the expressions) and ``mask_index``
+    (``(K,)`` int64, the entry of ``segmentations`` for each expression).
+
+    In training, everything random in an item, the choice of sentences included, is
+    drawn from (seed, item, times the item was visited): anew each epoch and the same
+    whatever the number of workers. In test mode an item is an image with all its
+    expressions in the order of the annotation file, whatever the sampling.
+
+    Args:
+        pipeline: Transforms, configs or callables.
+        sampling: What one item is in training. ``"sentence"``: each sentence once an
+            epoch. ``"reference"``: each reference once, with one of its sentences at
+            random. ``"image"``: each image once, with several of its expressions.
+        expressions_per_image: With sampling ``"image"``, at most so many expressions an
+            image, at random without repetition; None takes all.
+        seed: Start of the random numbers.
+        ann_file: Annotation file below ``data_root``.
+        data_root: Folder of the dataset.
+        data_prefix: Folders of the images below ``data_root``.
+        indices: Take only the first so many images, or those of these indices.
+        test_mode: Whether items are for scoring.
+        serialize_data: Keep the records as bytes that workers share.
+        lazy_init: Leave the reading of annotations to the first access.
+
+    Raises:
+        ValueError: An argument is out of its range, or no image is left.
+    """
+
+    def __init__(
+        self,
+        *,
+        pipeline: Sequence[dict[str, Any] | Callable[..., Any]] = (),
+        sampling: Sampling = "sentence",
+        expressions_per_image: int | None = None,
+        seed: int = 0,
+        ann_file: str = "",
+        data_root: str = "",
+        data_prefix: dict[str, str] | None = None,
+        indices: int | Sequence[int] | None = None,
+        test_mode: bool = False,
+        serialize_data: bool = True,
+        lazy_init: bool = False,
+    ) -> None:
+        if sampling not in get_args(Sampling):
+            raise ValueError(
+                f"sampling is {sampling!r}; choose one of {get_args(Sampling)}"
+            )
+        if expressions_per_image is not None and expressions_per_image < 1:
+            raise ValueError(
+                f"expressions_per_image is {expressions_per_image}; give at least 1, "
+                "or None for all expressions of an image"
+            )
+        self.sampling = sampling
+        self.expressions_per_image = expressions_per_image
+        self.seed = seed
+        self._items = np.zeros((0, 3), dtype=np.int64)
+        self._visits = torch.zeros(0, dtype=torch.int32)
+        super().__init__(
+            ann_file=ann_file,
+            data_root=data_root,
+            data_prefix=data_prefix or {"img_path": ""},
+            indices=indices,
+            serialize_data=serialize_data,
+            pipeline=list(pipeline),
+            test_mode=test_mode,
+            lazy_init=lazy_init,
+        )
+
+    @abstractmethod
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """Read the records, one an image."""
+
+    def load_image(self, record: dict[str, Any]) -> np.ndarray | None:
+        """Make the picture of a record, for datasets without image files.
+
+        Args:
+            record: The record.
+
+        Returns:
+            ``(H, W, 3)`` uint8 in BGR order, or None to have it read from ``img_path``.
+        """
+        return None
+
+    def full_init(self) -> None:
+        """Read the annotations and lay out the items."""
+        if self._fully_initialized:
+            return
+        super().full_init()
+        # Rows (image, reference, sentence); -1 leaves the choice to the draw.
+        rows: list[tuple[int, int, int]] = []
+        for image in range(super().__len__()):
+            if self.test_mode or self.sampling == "image":
+                rows.append((image, -1, -1))
+                continue
+            for reference, entry in enumerate(self.record(image)["references"]):
+                if self.sampling == "reference":
+                    rows.append((image, reference, -1))
+                else:
+                    sentences = range(len(entry["sentences"]))
+                    rows.extend((image, reference, sentence) for sentence in sentences)
+        if not rows:
+            raise ValueError(
+                f"{type(self).__name__} has no item: ann_file {self.ann_file!r}, "
+                f"data_root {self.data_root!r}, indices {self._indices!r}. Check the "
+                "split and the indices of this dataset"
+            )
+        self._items = np.asarray(rows, dtype=np.int64)
+        # In shared memory: whichever worker serves an item counts its visit.
+        self._visits = torch.zeros(len(rows), dtype=torch.int32)
+        self._visits.share_memory_()  # type: ignore[no-untyped-call]  # torch's own
+
+    @force_full_init
+    def __len__(self) -> int:
+        """Number of items; of images in test mode."""
+        return len(self._items)
+
+    @property
+    def num_images(self) -> int:
+        """Number of images."""
+        self.full_init()
+        return int(super().__len__())
+
+    def record(self, image: int) -> dict[str, Any]:
+        """The record of an image.
+
+        Args:
+            image: Its position, from 0 to ``num_images - 1``.
+        """
+        record: dict[str, Any] = super().get_data_info(image)
+        return record
+
+    def sentences(self) -> Iterator[str]:
+        """All sentences of the dataset, to build a vocabulary from."""
+        for image in range(self.num_images):
+            for reference in self.record(image)["references"]:
+                for sentence in reference["sentences"]:
+                    yield sentence["text"]
+
+    @force_full_init
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        """What the pipeline receives for an item.
+
+        Random choices are drawn from NumPy's global generator.
+
+        Args:
+            idx: The item.
+        """
+        image, reference, sentence = (int(value) for value in self._items[idx])
+        record = self.record(image)
+        references = record["references"]
+        pairs = [
+            (r, s)
+            for r, entry in enumerate(references)
+            for s in range(len(entry["sentences"]))
+        ]
+        if sentence >= 0:
+            pairs = [(reference, sentence)]
+        elif reference >= 0:
+            count = len(references[reference]["sentences"])
+            pairs = [(reference, int(np.random.randint(count)))]
+        elif not self.test_mode and self.expressions_per_image is not None:
+            count = min(self.expressions_per_image, len(pairs))
+            chosen = np.random.choice(len(pairs), size=count, replace=False)
+            pairs = [pairs[position] for position in sorted(chosen)]
+        return self._item(idx, record, pairs)
+
+    def _item(
+        self, idx: int, record: dict[str, Any], pairs: list[tuple[int, int]]
+    ) -> dict[str, Any]:
+        used = sorted({reference for reference, _ in pairs})
+        references = [record["references"][reference] for reference, _ in pairs]
+        sentences = [record["references"][r]["sentences"][s] for r, s in pairs]
+        item = {key: value for key, value in record.items() if key != "references"}
+        item.update(
+            sample_idx=idx,
+            expressions=[sentence["text"] for sentence in sentences],
+            sent_ids=[sentence["sent_id"] for sentence in sentences],
+            kinds=[sentence["kind"] for sentence in sentences],
+            ref_ids=[entry["ref_id"] for entry in references],
+            ann_ids=[list(entry["ann_ids"]) for entry in references],
+            category_ids=[entry["category_id"] for entry in references],
+            segmentations=[record["references"][r]["segmentations"] for r in used],
+            mask_index=np.asarray([used.index(r) for r, _ in pairs], dtype=np.int64),
+        )
+        image = self.load_image(record)
+        if image is not None:
+            item["img"] = image
+        return item
+
+    @force_full_init
+    def __getitem__(self, idx: int) -> Any:
+        """Run the pipeline for an item."""
+        if self.test_mode:
+            return self.pipeline(self.get_data_info(idx))
+        visit = int(self._visits[idx])
+        self._visits[idx] += 1
+        with seeded_random_state(self.seed, idx % len(self), visit):
+            return self.pipeline(self.get_data_info(idx))

@@ -1,0 +1,141 @@
+"""COCO segmentations of one reference to one mask: the union of all their parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# A polygon may leave its picture a little. One that leaves it by far is an error of
+# units, and pycocotools would take memory for every pixel of its outline.
+MAX_OUTSIDE = 10
+
+
+def decode_segmentations(
+    segmentations: Sequence[Any], height: int, width: int
+) -> np.ndarray:
+    """Decode the union of COCO segmentations.
+
+    Parts that overlap count once: adding them up gives pixels of value 2, which get
+    lost or inverted later.
+
+    Args:
+        segmentations: One entry for each annotation: a list of polygons ``[x0, y0, x1,
+            y1, ...]`` in pixels, a run-length encoding ``{"size": [height, width],
+            "counts": ...}``, compressed or not, or a list of those.
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
+
+    Returns:
+        ``(height, width)`` uint8 of 0 and 1; no segmentation gives an empty mask.
+
+    Raises:
+        ValueError: A polygon is malformed, or a run-length encoding is malformed or of
+            another size.
+    """
+    encodings = [
+        encoding
+        for segmentation in segmentations
+        for encoding in _encodings(segmentation, height, width)
+    ]
+    if not encodings:
+        return np.zeros((height, width), dtype=np.uint8)
+    mask: np.ndarray = coco_mask.decode(coco_mask.merge(encodings))
+    return np.ascontiguousarray(mask)
+
+
+def _encodings(segmentation: Any, height: int, width: int) -> list[Any]:
+    """The compressed run-length encodings of one annotation's parts."""
+    parts = [segmentation] if isinstance(segmentation, dict) else segmentation
+    if not isinstance(parts, (list, tuple)) or not parts:
+        raise ValueError(
+            "the segmentation has no part; expected a list of polygons or a run-length "
+            f"encoding, got {segmentation!r:.80}"
+        )
+    encodings = []
+    for number, part in enumerate(parts):
+        try:
+            if isinstance(part, dict):
+                encodings.append(_run_lengths(part, height, width))
+            else:
+                _check_polygon(part, height, width)
+                encodings.extend(coco_mask.frPyObjects([list(part)], height, width))
+        except ValueError as error:
+            raise ValueError(f"part {number} of the segmentation {error}") from None
+    return encodings
+
+
+def _check_polygon(polygon: Any, height: int, width: int) -> None:
+    if not isinstance(polygon, (list, tuple)):
+        raise ValueError(f"is {polygon!r:.80}, no list of coordinates")
+    # With 4 numbers pycocotools would take the polygon for a box.
+    if len(polygon) < 6 or len(polygon) % 2:
+        raise ValueError(
+            f"has {len(polygon)} coordinates; a polygon needs an even number of them, "
+            "6 or more"
+        )
+    limit = MAX_OUTSIDE * max(height, width)
+    for value in polygon:
+        # Written so that NaN fails as well.
+        if not (isinstance(value, (int, float)) and abs(value) <= limit):
+            raise ValueError(
+                f"has the coordinate {value!r:.80}; coordinates are numbers of pixels, "
+                f"here in an image of height {height} and width {width}"
+            )
+
+
+def _run_lengths(encoding: dict[str, Any], height: int, width: int) -> Any:
+    if "counts" not in encoding or "size" not in encoding:
+        raise ValueError(
+            f"has the keys {sorted(encoding)}; a run-length encoding has 'size' and "
+            "'counts'"
+        )
+    size, counts = encoding["size"], encoding["counts"]
+    if size not in ([height, width], (height, width)):
+        raise ValueError(
+            f"is of size (height, width) {size!r:.80}, but the image is of size "
+            f"{[height, width]}"
+        )
+    compressed = isinstance(counts, (str, bytes))
+    runs = _compressed_counts(counts) if compressed else counts
+    # pycocotools checks neither signs nor sum: it loops for ever or leaves pixels
+    # uninitialised.
+    if (
+        not isinstance(runs, list)
+        or not all(isinstance(run, int) and run >= 0 for run in runs)
+        or sum(runs) != height * width
+    ):
+        raise ValueError(
+            f"has malformed counts {counts!r:.80}; expected are run lengths "
+            f"with the sum {height * width}"
+        )
+    return encoding if compressed else coco_mask.frPyObjects(encoding, height, width)
+
+
+def _compressed_counts(counts: str | bytes) -> list[int] | None:
+    """Run lengths of COCO's compressed form, or None if it is malformed.
+
+    A number is its groups of 5 bits, lowest first, each a character from code 48 on;
+    bit 5 says that another group follows, bit 4 of the last one is the sign. From the
+    fourth number on it is the difference to the number two places before.
+    """
+    codes = counts.encode() if isinstance(counts, str) else counts
+    runs: list[int] = []
+    value = shift = 0
+    for code in codes:
+        group = code - 48
+        if not 0 <= group < 64:
+            return None
+        value |= (group & 0x1F) << shift
+        shift += 5
+        if group & 0x20:
+            continue
+        if group & 0x10:
+            value -= 1 << shift
+        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+        value = shift = 0
+    return None if shift else runs

@@ -1,0 +1,147 @@
+"""RefCOCO, RefCOCO+, RefCOCOg and everything else in the layout of REFER."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmris.registry import DATASETS
+
+from .base_ref_dataset import BaseRefDataset
+from .refer_files import TextField, read_refer_records
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .base_ref_dataset import Sampling
+
+# Most names shown of a folder's content.
+MAX_LISTED = 12
+
+
+@DATASETS.register_module()
+class ReferDataset(BaseRefDataset):
+    """A data set on disk in the layout of REFER, read as it was published.
+
+    The files are::
+
+        <data_root>/<dataset>/instances.json
+        <data_root>/<dataset>/refs(<partition>).p    or refs(<partition>).json
+        <data_root>/<image_dir>/<file_name of instances.json>
+
+    Pickles are read by :func:`load_plain_pickle`, which runs nothing of them. The
+    choice of ``text_field`` changes scores slightly: state it with results.
+
+    Args:
+        dataset: Name of the folder: ``refcoco``, ``refcoco+``, ``refcocog`` or any
+            other.
+        partition: Who split the data: ``unc`` for RefCOCO and RefCOCO+, ``google`` or
+            ``umd`` for RefCOCOg. Two partitions share objects: never train on one and
+            test on the other.
+        split: ``train``, ``val``, ``testA`` and ``testB`` (unc), ``test`` (umd). On unc
+            ``test`` takes testA and testB together.
+        data_root: Folder that holds the data sets and the images.
+        image_dir: Folder of the pictures below ``data_root``, or an absolute path.
+        text_field: The text of a sentence: ``sent``, cleaned (lower case, no
+            punctuation), or ``raw``, as typed.
+        pipeline: See :class:`BaseRefDataset`, as for the arguments below.
+        sampling: What one item is in training.
+        expressions_per_image: Most expressions of an item with sampling ``image``.
+        seed: Start of the random numbers.
+        indices: Take only the first so many images, or those of these indices.
+        test_mode: Whether items are for scoring.
+        serialize_data: Keep the records as bytes that workers share.
+        lazy_init: Leave the reading of annotations to the first access.
+
+    Raises:
+        FileNotFoundError: A file or folder of the layout is missing.
+        ValueError: A file is malformed, or has no such split.
+    """
+
+    def __init__(  # noqa: PLR0913 every argument stands for itself, none in a **kwargs
+        self,
+        *,
+        dataset: str,
+        partition: str,
+        split: str,
+        data_root: str = "data",
+        image_dir: str = "images/mscoco/images/train2014",
+        text_field: TextField = "sent",
+        pipeline: Sequence[dict[str, Any] | Callable[..., Any]] = (),
+        sampling: Sampling = "sentence",
+        expressions_per_image: int | None = None,
+        seed: int = 0,
+        indices: int | Sequence[int] | None = None,
+        test_mode: bool = False,
+        serialize_data: bool = True,
+        lazy_init: bool = False,
+    ) -> None:
+        self.dataset = dataset
+        self.partition = partition
+        self.split = split
+        self.text_field = text_field
+        super().__init__(
+            pipeline=pipeline,
+            sampling=sampling,
+            expressions_per_image=expressions_per_image,
+            seed=seed,
+            ann_file=f"{dataset}/instances.json",
+            data_root=data_root,
+            data_prefix={"img_path": image_dir},
+            indices=indices,
+            test_mode=test_mode,
+            serialize_data=serialize_data,
+            lazy_init=lazy_init,
+        )
+
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """Read the records of the split, one an image."""
+        image_folder = Path(self.data_prefix["img_path"])
+        self._check_layout(image_folder)
+        records = read_refer_records(
+            Path(self.ann_file).parent,
+            partition=self.partition,
+            split=self.split,
+            text_field=self.text_field,
+        )
+        for record in records:
+            record["img_path"] = str(image_folder / record.pop("file_name"))
+        return records
+
+    def _check_layout(self, image_folder: Path) -> None:
+        annotations = Path(self.ann_file)
+        if not annotations.is_file():
+            raise FileNotFoundError(
+                f"no file {annotations}: {_what_lies_at(annotations.parent)}. "
+                f"{self._advice()}"
+            )
+        if not image_folder.is_dir():
+            raise FileNotFoundError(
+                f"no folder of images {image_folder}: {_what_lies_at(image_folder)}. "
+                f"Set 'image_dir' of the dataset to the folder of the pictures, "
+                f"absolute or below data_root={self.data_root!r}"
+            )
+
+    def _advice(self) -> str:
+        root = Path(self.data_root)
+        folders = sorted(root.iterdir()) if root.is_dir() else []
+        for other in [root.absolute().parent, *folders]:
+            if (other / self.dataset / "instances.json").is_file():
+                return f"It lies one level off: set data_root={str(other)!r}"
+        return (
+            f"Expected are {self.dataset}/instances.json, "
+            f"{self.dataset}/refs({self.partition}).p and "
+            f"images/mscoco/images/train2014/*.jpg below data_root={self.data_root!r}; "
+            "set 'data_root' of the dataset"
+        )
+
+
+def _what_lies_at(folder: Path) -> str:
+    """The content of a folder, or of the nearest one above it that exists."""
+    existing = next(
+        path for path in [folder, *folder.absolute().parents] if path.is_dir()
+    )
+    names = sorted(path.name for path in existing.iterdir())
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    listed = ", ".join(names[:MAX_LISTED]) or "nothing"
+    return f"in {existing} there is {listed}{more}"

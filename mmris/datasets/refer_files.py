@@ -1,0 +1,240 @@
+"""The files of the REFER family, ``refs(<partition>).p`` and ``instances.json``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from .annotation_checks import check_unique, read_annotation_file, required_field
+
+TextField = Literal["sent", "raw"]
+
+# What gRefCOCO writes where a reference points at nothing.
+NO_ANNOTATION = -1
+
+
+def read_refer_records(
+    folder: str | Path, *, partition: str, split: str, text_field: str = "sent"
+) -> list[dict[str, Any]]:
+    """Read one split of a data set in the layout of REFER.
+
+    References find their picture by ``image_id``: their own ``file_name`` carries a
+    running number in the published files and names no picture. References without
+    sentences are left out. The split is matched as REFER does: ``testA``, ``testB`` and
+    ``testC`` by their last letter, ``test`` takes every split whose name contains it,
+    any other name must be equal.
+
+    Args:
+        folder: Folder with ``instances.json`` and ``refs(<partition>).json`` or ``.p``.
+            Of the two the JSON file is read, which needs no unpickling.
+        partition: Who split the data: ``unc``, ``google``, ``umd``, ...
+        split: ``train``, ``val``, ``test``, ``testA``, ``testB``, ...
+        text_field: The text of a sentence: ``sent``, cleaned (lower case, no
+            punctuation), or ``raw``, as typed.
+
+    Returns:
+        Records of :class:`BaseRefDataset`, one an image in the order of its first
+        reference, with ``file_name`` instead of ``img_path``.
+
+    Raises:
+        FileNotFoundError: No file for this partition, or no ``instances.json``.
+        ValueError: Unknown split or text field, or a malformed file; the message names
+            file, entry and field.
+    """
+    if text_field not in get_args(TextField):
+        raise ValueError(
+            f"text_field is {text_field!r}; choose one of {get_args(TextField)}"
+        )
+    folder = Path(folder)
+    path = _partition_file(folder, partition)
+    selected = _select(_read_list(path), split, path)
+    references = [
+        reference
+        for number, entry in selected
+        if (reference := _reference(entry, text_field, f"{path}, entry {number}"))
+    ]
+    if not references:
+        raise ValueError(f"{path}: no reference of split {split!r} has a sentence")
+    check_unique(
+        (s["sent_id"] for r in references for s in r["sentences"]), "sent_id", path
+    )
+    return _join(references, folder / "instances.json", path)
+
+
+def _partition_file(folder: Path, partition: str) -> Path:
+    for suffix in (".json", ".p"):
+        path = folder / f"refs({partition}){suffix}"
+        if path.is_file():
+            return path
+    found = sorted({path.stem[5:-1] for path in folder.glob("refs(*).*")})
+    raise FileNotFoundError(
+        f"{folder} has no refs({partition}).p and no refs({partition}).json; "
+        f"partitions there: {found or 'none'}. Set 'partition' of the dataset to one "
+        "of them"
+    )
+
+
+def _read_list(path: Path) -> list[Any]:
+    content = read_annotation_file(path)
+    if not isinstance(content, list):
+        raise ValueError(
+            f"{path} holds a {type(content).__name__}; expected a list of references"
+        )
+    return content
+
+
+def _select(
+    entries: list[Any], split: str, path: Path
+) -> list[tuple[int, dict[str, Any]]]:
+    """The entries of one split, each with its number in the file."""
+    splits = [
+        required_field(entry, "split", str, f"{path}, entry {number}")
+        for number, entry in enumerate(entries)
+    ]
+    check_unique(
+        (
+            required_field(entry, "ref_id", int, f"{path}, entry {number}")
+            for number, entry in enumerate(entries)
+        ),
+        "ref_id",
+        path,
+    )
+    selected = [
+        (number, entries[number])
+        for number, name in enumerate(splits)
+        if _in_split(name, split)
+    ]
+    if not selected:
+        raise ValueError(
+            f"{path} has no split {split!r}; it has {sorted(set(splits))}. Set 'split' "
+            "of the dataset to one of them"
+        )
+    return selected
+
+
+def _in_split(name: str, split: str) -> bool:
+    if split in ("testA", "testB", "testC"):
+        return split[-1] in name
+    if split == "test":
+        return "test" in name
+    return name == split
+
+
+def _reference(
+    entry: dict[str, Any], text_field: str, where: str
+) -> dict[str, Any] | None:
+    """The reference of a record, still with its image; None without sentences."""
+    ref_id = required_field(entry, "ref_id", int, where)
+    where = f"{where} (ref_id {ref_id})"
+    sentences = [
+        {
+            "sent_id": required_field(
+                sentence, "sent_id", int, f"{where}, sentence {number}"
+            ),
+            "text": required_field(
+                sentence, text_field, str, f"{where}, sentence {number}"
+            ),
+            "kind": str(sentence.get("kind", "")),
+        }
+        for number, sentence in enumerate(
+            required_field(entry, "sentences", list, where)
+        )
+    ]
+    if not sentences:
+        return None
+    annotations = _identifiers(entry, "ann_id", where)
+    categories = set(_identifiers(entry, "category_id", where))
+    return {
+        "image_id": required_field(entry, "image_id", int, where),
+        "ref_id": ref_id,
+        "ann_ids": [number for number in annotations if number != NO_ANNOTATION],
+        # Objects of several categories have none in common.
+        "category_id": categories.pop() if len(categories) == 1 else -1,
+        "sentences": sentences,
+    }
+
+
+def _identifiers(entry: dict[str, Any], name: str, where: str) -> list[int]:
+    value = required_field(entry, name, (int, list), where)
+    values = value if isinstance(value, list) else [value]
+    if not values or any(type(number) is not int for number in values):
+        raise ValueError(f"{where}: {name!r} is {value!r:.80}; expected ids, all int")
+    return values
+
+
+def _join(
+    references: list[dict[str, Any]], path: Path, references_path: Path
+) -> list[dict[str, Any]]:
+    """Put references, images and annotations together."""
+    content = read_annotation_file(path)
+    image_ids = {reference["image_id"] for reference in references}
+    ann_ids = {number for reference in references for number in reference["ann_ids"]}
+    images = _table(content, "images", image_ids, path)
+    annotations = _table(content, "annotations", ann_ids, path)
+    records: dict[int, dict[str, Any]] = {}
+    for reference in references:
+        where = f"{references_path}, ref_id {reference['ref_id']}"
+        image_id = reference.pop("image_id")
+        if image_id not in images:
+            raise ValueError(
+                f"{where}: image_id {image_id} is not among the images of {path}"
+            )
+        if image_id not in records:
+            records[image_id] = _image(images[image_id], f"{path}, image {image_id}")
+        reference["segmentations"] = [
+            _segmentation(annotations, number, image_id, (where, path))
+            for number in reference["ann_ids"]
+        ]
+        records[image_id]["references"].append(reference)
+    return list(records.values())
+
+
+def _table(
+    content: Any, name: str, wanted: set[int], path: Path
+) -> dict[int, dict[str, Any]]:
+    """Entries of ``instances.json`` by their id, those that are wanted."""
+    table: dict[int, dict[str, Any]] = {}
+    for number, entry in enumerate(required_field(content, name, list, str(path))):
+        identifier = required_field(entry, "id", int, f"{path}, {name}[{number}]")
+        if identifier not in wanted:
+            continue
+        if identifier in table:
+            raise ValueError(f"{path}: id {identifier} stands twice in {name!r}")
+        table[identifier] = entry
+    return table
+
+
+def _image(image: dict[str, Any], where: str) -> dict[str, Any]:
+    return {
+        "image_id": image["id"],
+        "file_name": required_field(image, "file_name", str, where),
+        "height": required_field(image, "height", int, where),
+        "width": required_field(image, "width", int, where),
+        "references": [],
+    }
+
+
+def _segmentation(
+    annotations: dict[int, dict[str, Any]],
+    ann_id: int,
+    image_id: int,
+    where: tuple[str, Path],
+) -> Any:
+    reference, path = where
+    if ann_id not in annotations:
+        raise ValueError(
+            f"{reference}: ann_id {ann_id} is not among the annotations of {path}"
+        )
+    place = f"{path}, annotation {ann_id}"
+    other = required_field(annotations[ann_id], "image_id", int, place)
+    if other != image_id:
+        raise ValueError(
+            f"{reference} is of image {image_id}, but its annotation {ann_id} in "
+            f"{path} is of image {other}"
+        )
+    segmentation = required_field(
+        annotations[ann_id], "segmentation", (list, dict), place
+    )
+    if not segmentation:
+        raise ValueError(f"{place}: 'segmentation' is empty; a reference needs a mask")
+    return segmentation

@@ -1,0 +1,3 @@
+from .levels import read_levels
+
+__all__ = ["read_levels"]

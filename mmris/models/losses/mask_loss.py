@@ -1,0 +1,64 @@
+"""Any loss of mmseg, mmpretrain or torch on one named output of the decode head."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mmengine.model import BaseModule
+
+from mmris.models.layers import resize_to
+from mmris.registry import MODELS
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mmris.structures import MaskOutput
+
+
+@MODELS.register_module()
+class MaskLoss(BaseModule):
+    """Compares one output with the masks, at the size of the masks.
+
+    Args:
+        name: Key in the log; starts with ``loss``, so that it counts.
+        loss: Config of the loss, called with logits and masks, both ``(N, 1, H, W)``.
+        output: Which output to read: ``logits`` or an auxiliary one of the head.
+        weight: Factor.
+
+    Raises:
+        ValueError: ``name`` does not start with ``loss``: such a value would be logged
+            and never trained on.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        loss: dict[str, Any],
+        output: str = "logits",
+        weight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        if not name.startswith("loss"):
+            raise ValueError(
+                f"model.losses has an entry of name {name!r}; the name must start with "
+                "'loss' to count in training"
+            )
+        self.name = name
+        self.output = output
+        self.weight = weight
+        self.loss = MODELS.build(loss)
+
+    def forward(self, output: MaskOutput, masks: Tensor) -> Tensor:
+        """Compute the loss.
+
+        Args:
+            output: What the head gave for N expressions.
+            masks: ``(N, H, W)``, 0 or 1.
+
+        Returns:
+            A scalar.
+        """
+        logits = resize_to(output.named(self.output), masks.shape[-2:])
+        value: Tensor = self.loss(logits, masks[:, None])
+        return self.weight * value

@@ -1,0 +1,49 @@
+"""What prediction is told: nothing of it has a silent default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class PredictionSettings:
+    """Settings of ``model.test_cfg``.
+
+    Attributes:
+        threshold: Probability above which a pixel belongs to the mask.
+        expressions_per_chunk: How many expressions go through fusion and decoding
+            together; bounds the memory of images with many expressions.
+    """
+
+    threshold: float
+    expressions_per_chunk: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold < 1:
+            raise ValueError(
+                f"model.test_cfg.threshold is {self.threshold}; it is a probability "
+                "between 0 and 1"
+            )
+        if self.expressions_per_chunk < 1:
+            raise ValueError(
+                "model.test_cfg.expressions_per_chunk is "
+                f"{self.expressions_per_chunk}; give at least 1"
+            )
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> PredictionSettings:
+        """Read the settings, refusing keys that are misspelt or missing.
+
+        Args:
+            config: ``model.test_cfg``.
+        """
+        names = [field.name for field in fields(cls)]
+        unknown = sorted(set(config) - set(names))
+        missing = sorted(set(names) - set(config))
+        if unknown or missing:
+            raise ValueError(
+                f"model.test_cfg has unknown keys {unknown} and lacks {missing}; "
+                f"it takes exactly {names}"
+            )
+        return cls(**config)

@@ -1,0 +1,259 @@
+"""The one orchestrator: text and image are encoded, fused, decoded, and scored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import torch
+from mmengine.model import BaseModel
+from mmengine.structures import PixelData
+from torch import Tensor
+
+from mmris.models.backbones import read_levels
+from mmris.registry import MODELS
+from mmris.structures import LevelSpec, MaskOutput
+
+from .prediction_settings import PredictionSettings
+from .restore import restore_logits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mmseg.structures import SegDataSample
+
+    from mmris.models.decode_heads import RefDecodeHead
+    from mmris.models.losses import MaskLoss
+    from mmris.models.necks import FusionNeck
+    from mmris.models.text_encoders import BaseTextEncoder
+    from mmris.structures import TextFeatures
+
+
+@MODELS.register_module()
+class RefSegmentor(BaseModel):
+    """Text encoder, backbone, fusion neck and decode head, put together by config.
+
+    The parts are built along the chain: the backbone's levels are read by a pass on the
+    meta device, the neck is told what backbone and text encoder give, the head what the
+    neck gives. Parts that do not fit are refused here, by the config key to change.
+
+    Whatever does not depend on words runs once an image, however many expressions it
+    has. In evaluation mode the answer for an expression does not depend on the others.
+
+    Args:
+        text_encoder: Config of the text encoder.
+        backbone: Config of any mmseg or mmpretrain backbone, by scoped name.
+        neck: Config of a fusion neck.
+        decode_head: Config of a decode head.
+        losses: Configs of losses, each with a name of its own.
+        test_cfg: ``threshold`` and ``expressions_per_chunk``.
+        data_preprocessor: Config of the data preprocessor.
+        backbone_levels: Channels and strides of the backbone's levels, instead of
+            reading them.
+        init_cfg: As in every MMEngine module.
+    """
+
+    def __init__(
+        self,
+        *,
+        text_encoder: dict[str, Any],
+        backbone: dict[str, Any],
+        neck: dict[str, Any],
+        decode_head: dict[str, Any],
+        losses: Sequence[dict[str, Any]],
+        test_cfg: dict[str, Any],
+        data_preprocessor: dict[str, Any] | None = None,
+        backbone_levels: Sequence[dict[str, int]] | None = None,
+        init_cfg: dict[str, Any] | None = None,
+    ) -> None:
+        preprocessor = MODELS.build(
+            data_preprocessor or {"type": "RefSegDataPreprocessor"}
+        )
+        super().__init__(data_preprocessor=preprocessor, init_cfg=init_cfg)
+        self.settings = PredictionSettings.from_config(test_cfg)
+        self.text_encoder: BaseTextEncoder = MODELS.build(text_encoder)
+        self.backbone = MODELS.build(backbone)
+        if backbone_levels is None:
+            levels = read_levels(self.backbone)
+        else:
+            levels = tuple(LevelSpec(**level) for level in backbone_levels)
+        self.neck: FusionNeck = MODELS.build(
+            {**neck, "in_levels": levels, "in_text": self.text_encoder.spec}
+        )
+        self.decode_head: RefDecodeHead = MODELS.build(
+            {**decode_head, "in_features": self.neck.spec}
+        )
+        self.losses = torch.nn.ModuleList(MODELS.build(loss) for loss in losses)
+        _check_losses(cast("list[MaskLoss]", list(self.losses)), self.decode_head)
+
+    def forward(
+        self,
+        inputs: Tensor,
+        data_samples: Sequence[SegDataSample],
+        image_index: Tensor | None = None,
+        mode: Literal["loss", "predict", "tensor"] = "tensor",
+    ) -> dict[str, Tensor] | list[SegDataSample] | MaskOutput:
+        """What MMEngine calls.
+
+        Args:
+            inputs: Normalised pictures, ``(B, 3, H, W)``.
+            data_samples: Their expressions and, for the loss, masks, ``(K, H, W)``.
+            image_index: ``(N,)`` int64, the picture of each expression; None if there
+                is one sample a picture.
+            mode: ``"loss"`` for a dict of losses, ``"predict"`` for samples with masks,
+                ``"tensor"`` for the head's own output.
+
+        Returns:
+            As ``mode`` says.
+        """
+        if image_index is None:
+            image_index = _one_sample_an_image(data_samples, inputs.device)
+        if mode == "loss":
+            return self.loss(inputs, data_samples, image_index)
+        if mode == "predict":
+            return self.predict(inputs, data_samples, image_index)
+        if mode == "tensor":
+            return self.decode(inputs, _expressions(data_samples), image_index)
+        raise ValueError(f"mode is {mode!r}; choose loss, predict or tensor")
+
+    def encode_image(self, inputs: Tensor) -> Any:
+        """Everything that does not depend on words.
+
+        Args:
+            inputs: Normalised pictures, ``(B, 3, H, W)``.
+
+        Returns:
+            What :meth:`decode_text` wants of the images.
+        """
+        return self.neck.project(self.neck.select(self.backbone(inputs)))
+
+    def decode_text(
+        self, encoded: Any, text: TextFeatures, image_index: Tensor
+    ) -> MaskOutput:
+        """Everything that depends on words.
+
+        Args:
+            encoded: What :meth:`encode_image` gave for B images.
+            text: N expressions.
+            image_index: ``(N,)`` int64, the image of each.
+
+        Returns:
+            N mask logits at the head's size.
+        """
+        output: MaskOutput = self.decode_head(
+            self.neck.fuse(encoded, text, image_index)
+        )
+        return output
+
+    def decode(
+        self, inputs: Tensor, expressions: list[str], image_index: Tensor
+    ) -> MaskOutput:
+        """From pictures and sentences to logits.
+
+        Args:
+            inputs: Normalised pictures, ``(B, 3, H, W)``.
+            expressions: N sentences.
+            image_index: ``(N,)`` int64, the picture of each.
+
+        Returns:
+            N mask logits at the head's size.
+        """
+        return self.decode_text(
+            self.encode_image(inputs), self.text_encoder(expressions), image_index
+        )
+
+    def loss(
+        self, inputs: Tensor, data_samples: Sequence[SegDataSample], image_index: Tensor
+    ) -> dict[str, Tensor]:
+        """The losses of a batch, each at the size of the masks.
+
+        Args:
+            inputs: Normalised pictures, ``(B, 3, H, W)``.
+            data_samples: Expressions and masks at input size.
+            image_index: ``(N,)`` int64, the picture of each expression.
+
+        Returns:
+            Scalars by name.
+        """
+        output = self.decode(inputs, _expressions(data_samples), image_index)
+        masks = torch.cat([sample.gt_sem_seg.data for sample in data_samples])
+        if tuple(masks.shape[-2:]) != tuple(inputs.shape[-2:]):
+            raise ValueError(
+                f"masks of size {tuple(masks.shape[-2:])} for inputs of size "
+                f"{tuple(inputs.shape[-2:])}: in a training pipeline LoadRefMasks "
+                "stands before RefResize"
+            )
+        entries = cast("list[MaskLoss]", list(self.losses))
+        return {loss.name: loss(output, masks) for loss in entries}
+
+    def predict(
+        self, inputs: Tensor, data_samples: Sequence[SegDataSample], image_index: Tensor
+    ) -> list[SegDataSample]:
+        """Masks at the original size of each picture.
+
+        Args:
+            inputs: Normalised pictures, ``(B, 3, H, W)``.
+            data_samples: Expressions, and how the pictures were resized.
+            image_index: ``(N,)`` int64, the picture of each expression.
+
+        Returns:
+            The samples with ``seg_logits`` ``(K, h, w)``, before the sigmoid, and
+            ``pred_sem_seg`` ``(K, h, w)`` bool.
+        """
+        encoded = self.encode_image(inputs)
+        text = self.text_encoder(_expressions(data_samples))
+        step = self.settings.expressions_per_chunk
+        logits = torch.cat(
+            [
+                self.decode_text(
+                    encoded,
+                    text.rows(start, start + step),
+                    image_index[start : start + step],
+                ).logits
+                for start in range(0, len(text), step)
+            ]
+        )
+        input_size = (inputs.shape[-2], inputs.shape[-1])
+        counts = [len(sample.expressions) for sample in data_samples]
+        for sample, own in zip(data_samples, torch.split(logits, counts), strict=True):
+            self._restore(sample, own, input_size)
+        return list(data_samples)
+
+    def _restore(
+        self, sample: SegDataSample, logits: Tensor, input_size: tuple[int, int]
+    ) -> None:
+        known = sample.metainfo
+        restored = restore_logits(
+            logits.float(),
+            input_size=input_size,
+            content_box=known.get("content_box", (0, 0, *input_size)),
+            original_size=tuple(known.get("ori_shape", input_size)),
+        )
+        threshold = torch.logit(torch.tensor(self.settings.threshold)).item()
+        sample.seg_logits = PixelData(data=restored)
+        sample.pred_sem_seg = PixelData(data=restored > threshold)
+
+
+def _expressions(data_samples: Sequence[SegDataSample]) -> list[str]:
+    return [text for sample in data_samples for text in sample.expressions]
+
+
+def _one_sample_an_image(
+    data_samples: Sequence[SegDataSample], device: torch.device
+) -> Tensor:
+    counts = torch.tensor([len(sample.expressions) for sample in data_samples])
+    return torch.arange(len(counts)).repeat_interleave(counts).to(device)
+
+
+def _check_losses(losses: list[MaskLoss], head: RefDecodeHead) -> None:
+    names = [loss.name for loss in losses]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(
+            f"model.losses has the names {names}; give at least one, each its own"
+        )
+    outputs = ("logits", *head.aux_names)
+    for loss in losses:
+        if loss.output not in outputs:
+            raise ValueError(
+                f"model.losses entry {loss.name!r} reads output {loss.output!r}, but "
+                f"model.decode_head {type(head).__name__} gives {list(outputs)}"
+            )

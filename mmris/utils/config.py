@@ -1,0 +1,117 @@
+"""Reads configurations and gives them another dataset.
+
+A method and a dataset are two files, so that M methods and D datasets need M + D files.
+Putting them together replaces the dataset dicts: a merge would keep keys that only the
+dataset before knew.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmengine.config import Config, ConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+SPLITS = ("train", "val", "test")
+# What a method decides about its data, whichever dataset it trains on.
+METHOD_KEYS = ("pipeline", "sampling", "expressions_per_image")
+
+_PACKAGE_CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+
+
+def load_config(path: str | Path) -> Config:
+    """Read a configuration file.
+
+    Args:
+        path: The file.
+
+    Raises:
+        FileNotFoundError: No such file; the message names files with a similar name.
+    """
+    file = Path(path)
+    if not file.is_file():
+        names = {entry.name: entry for entry in _PACKAGE_CONFIGS.rglob("*.py")}
+        close = difflib.get_close_matches(file.name, names, n=3)
+        hint = " or ".join(str(names[name]) for name in close)
+        raise FileNotFoundError(
+            f"no config file {str(path)!r}"
+            + (f"; did you mean {hint}?" if hint else "; see the folder configs/")
+        )
+    return Config.fromfile(str(file))
+
+
+def dataset_leaves(dataset: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The dataset dicts inside wrappers such as a concatenation, or the dict itself.
+
+    Args:
+        dataset: Configuration of a dataset.
+    """
+    # Some datasets have arguments of these names that are no dicts.
+    parts = dataset.get("datasets")
+    if isinstance(parts, list | tuple) and all(isinstance(p, dict) for p in parts):
+        for part in parts:
+            yield from dataset_leaves(part)
+    elif isinstance(dataset.get("dataset"), dict):
+        yield from dataset_leaves(dataset["dataset"])
+    else:
+        yield dataset
+
+
+def switch_dataset(cfg: Config, name: str) -> None:
+    """Replace the data of a configuration by those of another dataset.
+
+    Dataset dicts and evaluators are replaced whole. Pipelines, the way of sampling and
+    whatever stands beside the dataset in a data loader (batch size, workers, sampler)
+    belong to the method and stay.
+
+    Args:
+        cfg: Configuration of a method, changed in place.
+        name: A file of ``_base_/datasets`` without its ending, or the path of a file.
+
+    Raises:
+        FileNotFoundError: No such dataset; the message lists those that exist.
+        ValueError: The file lacks a split that the configuration uses.
+    """
+    path = _find_dataset(name, _dataset_folders(cfg.filename))
+    source = Config.fromfile(str(path))
+    for split in SPLITS:
+        loader = cfg.get(f"{split}_dataloader")
+        if loader is None:
+            continue
+        if source.get(f"{split}_dataloader") is None:
+            raise ValueError(
+                f"{path} has no {split}_dataloader, but {cfg.filename} uses one. Add "
+                f"it there, or remove {split}_dataloader from the config"
+            )
+        kept = next(dataset_leaves(loader["dataset"]))
+        dataset = ConfigDict(source[f"{split}_dataloader"]["dataset"])
+        for leaf in dataset_leaves(dataset):
+            leaf.update({key: kept[key] for key in METHOD_KEYS if key in kept})
+        loader["dataset"] = dataset
+        if source.get(f"{split}_evaluator") is not None:
+            cfg[f"{split}_evaluator"] = source[f"{split}_evaluator"]
+
+
+def _dataset_folders(config_file: str | None) -> list[Path]:
+    """Folders of dataset files, those beside the config first."""
+    parents = Path(config_file).resolve().parents if config_file else []
+    folders = [parent / "_base_" / "datasets" for parent in parents]
+    folders.append(_PACKAGE_CONFIGS / "_base_" / "datasets")
+    return [folder for folder in folders if folder.is_dir()]
+
+
+def _find_dataset(name: str, folders: Sequence[Path]) -> Path:
+    candidates = [Path(name)] if name.endswith(".py") else []
+    candidates += [folder / f"{name}.py" for folder in folders]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    known = sorted({file.stem for folder in folders for file in folder.glob("*.py")})
+    raise FileNotFoundError(
+        f"no dataset {name!r}; choose one of {', '.join(known)}, or give the path of a "
+        "file like those in configs/_base_/datasets"
+    )

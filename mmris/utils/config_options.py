@@ -1,0 +1,245 @@
+"""What the options of the command-line tools change in a configuration."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+from copy import deepcopy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from mmris.registry import DATASETS
+
+from .config import dataset_leaves
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from mmengine.config import Config
+
+Tracker = Literal["tensorboard", "wandb", "mlflow"]
+
+TRACKERS: dict[str, dict[str, Any]] = {
+    "tensorboard": {"type": "TensorboardVisBackend"},
+    "wandb": {"type": "WandbVisBackend", "init_kwargs": {"project": "mmris"}},
+    "mlflow": {"type": "MLflowVisBackend", "exp_name": "mmris"},
+}
+# Positions along a schedule, in iterations, among the keys of parameter schedulers.
+_POSITIONS = ("begin", "end", "milestones", "T_max", "total_steps", "step_size")
+
+
+def set_work_dir(cfg: Config, work_dir: str | None, subfolder: str = "") -> None:
+    """Set ``work_dir`` from the option, else the config, else the config's file name.
+
+    Args:
+        cfg: Configuration, changed in place.
+        work_dir: The option, None if not given.
+        subfolder: Below the folder of the config, if no option was given.
+    """
+    if work_dir is None:
+        default = Path("work_dirs") / Path(cfg.filename or "config").stem
+        work_dir = str(Path(cfg.get("work_dir") or default) / subfolder)
+    cfg.work_dir = work_dir
+
+
+def check_checkpoint(path: str, option: str) -> str:
+    """Return the path of a checkpoint that exists, or an address.
+
+    Args:
+        path: The file, or an address such as ``https://...``.
+        option: The option that named it, for the message.
+
+    Raises:
+        FileNotFoundError: No such file.
+    """
+    if "://" not in path and not Path(path).is_file():
+        raise FileNotFoundError(f"no checkpoint file {path!r} ({option})")
+    return path
+
+
+def set_start(cfg: Config, *, resume: str | None, load_from: str | None) -> None:
+    """Start from a checkpoint.
+
+    Args:
+        cfg: Configuration with a ``work_dir``, changed in place.
+        resume: Checkpoint whose run is continued; ``"auto"`` continues the newest of
+            the work dir, or starts as the config says if there is none.
+        load_from: Checkpoint whose weights are the start of a new run.
+
+    Raises:
+        ValueError: Both are given.
+        FileNotFoundError: No such checkpoint.
+    """
+    if resume is not None and load_from is not None:
+        raise ValueError(
+            "--resume continues a run and --load-from starts one from the weights of "
+            "another; give one of them"
+        )
+    if load_from is not None:
+        cfg.load_from, cfg.resume = check_checkpoint(load_from, "--load-from"), False
+    elif resume == "auto":
+        if (Path(cfg.work_dir) / "last_checkpoint").is_file():
+            # A load_from of the config would be taken for the run to continue.
+            cfg.load_from, cfg.resume = None, True
+    elif resume is not None:
+        cfg.load_from, cfg.resume = check_checkpoint(resume, "--resume"), True
+
+
+def set_seed(cfg: Config, *, seed: int | None, deterministic: bool) -> None:
+    """Seed the model, the order of the samples and what is random in a sample.
+
+    A ``seed`` that the config gives to the training dataset stays.
+
+    Args:
+        cfg: Configuration, changed in place.
+        seed: None leaves the config's.
+        deterministic: Choose deterministic algorithms where torch has them.
+    """
+    randomness = dict(cfg.get("randomness") or {"seed": None})
+    if seed is not None:
+        randomness["seed"] = seed
+        for leaf in dataset_leaves(cfg.train_dataloader.dataset):
+            if _accepts(leaf["type"], "seed"):
+                leaf.setdefault("seed", seed)
+    if deterministic:
+        randomness["deterministic"] = True
+    cfg.randomness = randomness
+
+
+def select_split(cfg: Config, split: str) -> None:
+    """Test on another split of the test dataset.
+
+    Args:
+        cfg: Configuration, changed in place.
+        split: Its name.
+
+    Raises:
+        ValueError: The dataset has no argument ``split``.
+    """
+    for leaf in dataset_leaves(cfg.test_dataloader.dataset):
+        if not _accepts(leaf["type"], "split"):
+            raise ValueError(
+                f"--split {split}: the dataset {leaf['type']} of test_dataloader has "
+                "no argument 'split'. Set its files with --cfg-options instead"
+            )
+        leaf["split"] = split
+
+
+def _accepts(dataset_type: str | type, argument: str) -> bool:
+    """Whether a dataset takes an argument; no for one that is not registered."""
+    found = (
+        DATASETS.get(dataset_type) if isinstance(dataset_type, str) else dataset_type
+    )
+    return found is not None and argument in inspect.signature(found).parameters
+
+
+def use_mixed_precision(cfg: Config) -> None:
+    """Train in mixed precision, on the CPU as well.
+
+    Args:
+        cfg: Configuration, changed in place.
+
+    Raises:
+        ValueError: The config uses an optimizer wrapper of another kind.
+    """
+    present = cfg.optim_wrapper.get("type", "OptimWrapper")
+    known = ("OptimWrapper", "AmpOptimWrapper", "MixedPrecisionOptimWrapper")
+    if present not in known:
+        raise ValueError(
+            f"--amp replaces an optimizer wrapper of type {' or '.join(known[:2])}, "
+            f"but optim_wrapper.type is {present!r}. Change it in the config"
+        )
+    cfg.optim_wrapper["type"] = "MixedPrecisionOptimWrapper"
+
+
+def shorten_schedule(cfg: Config, max_iters: int) -> None:
+    """Train for so many iterations, with a schedule of the same form.
+
+    Learning rate schedules are stretched along. Validation, checkpoints and logging
+    come no later than the last iteration, logging at least four times.
+
+    Args:
+        cfg: Configuration of training by iterations, changed in place.
+        max_iters: Iterations.
+
+    Raises:
+        ValueError: The number is not positive, or the config trains by epochs.
+    """
+    if max_iters < 1:
+        raise ValueError(f"--max-iters is {max_iters}; give at least 1")
+    train_cfg = cfg.train_cfg
+    before = train_cfg.get("max_iters")
+    if before is None:
+        raise ValueError(
+            "--max-iters needs a config that trains by iterations, but its train_cfg "
+            f"has no max_iters: {dict(train_cfg)}. Set train_cfg.max_epochs with "
+            "--cfg-options instead"
+        )
+    train_cfg["max_iters"] = max_iters
+    train_cfg.pop("dynamic_intervals", None)
+    _lower(train_cfg, "val_interval", max_iters)
+    _lower(train_cfg, "val_begin", max_iters)
+    hooks = cfg.get("default_hooks", {})
+    _lower(hooks.get("checkpoint") or {}, "interval", max_iters)
+    _lower(hooks.get("logger") or {}, "interval", max(1, max_iters // 4))
+    schedulers = cfg.get("param_scheduler") or []
+    for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
+        if not scheduler.get("by_epoch", True):
+            _stretch(scheduler, max_iters / before)
+
+
+def _lower(section: MutableMapping[str, Any], key: str, limit: int) -> None:
+    if section.get(key, 0) > limit:
+        section[key] = limit
+
+
+def _stretch(scheduler: MutableMapping[str, Any], factor: float) -> None:
+    """Multiply the positions of a parameter scheduler."""
+
+    def scaled(position: int, least: int) -> int:
+        return max(least, round(position * factor)) if position > 0 else position
+
+    for key in _POSITIONS:
+        value = scheduler.get(key)
+        # A phase of one iteration would never leave its first value, and a warm-up keep
+        # the rate of its start for good.
+        least = 2 if key in ("begin", "end") else 1
+        if isinstance(value, list | tuple):
+            scheduler[key] = [scaled(position, least) for position in value]
+        elif isinstance(value, int):
+            scheduler[key] = scaled(value, least)
+    if isinstance(scheduler.get("end"), int):
+        scheduler["end"] = max(scheduler["end"], scheduler.get("begin", 0) + 2)
+
+
+def add_tracker(cfg: Config, tracker: Tracker) -> None:
+    """Send scalars, pictures and the config to an experiment tracker as well.
+
+    Args:
+        cfg: Configuration, changed in place.
+        tracker: Which.
+
+    Raises:
+        ModuleNotFoundError: Its package is not installed.
+    """
+    if importlib.util.find_spec(tracker) is None:
+        raise ModuleNotFoundError(
+            f"--tracker {tracker} needs the package {tracker}, which is not installed. "
+            f"Run: pip install {tracker}"
+        )
+    backends = cfg.visualizer.setdefault("vis_backends", [])
+    if all(backend["type"] != TRACKERS[tracker]["type"] for backend in backends):
+        backends.append(deepcopy(TRACKERS[tracker]))
+
+
+def keep_testing_only(cfg: Config) -> None:
+    """Remove what only training and validation need, so that nothing of it is built.
+
+    Args:
+        cfg: Configuration, changed in place.
+    """
+    for split in ("train", "val"):
+        for part in ("dataloader", "cfg", "evaluator"):
+            cfg.pop(f"{split}_{part}", None)
+    for key in ("optim_wrapper", "param_scheduler", "auto_scale_lr"):
+        cfg.pop(key, None)

@@ -1,0 +1,38 @@
+"""Random numbers that depend on what is drawn for, not on who draws."""
+
+from __future__ import annotations
+
+import random
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def seeded_random_state(*key: int) -> Iterator[None]:
+    """Seed Python's, NumPy's and torch's CPU generators inside the block.
+
+    The states from before come back afterwards, so that a data loader without workers
+    leaves the dropout of the model alone. Transforms of other libraries, which draw
+    from the global generators, become reproducible this way.
+
+    Args:
+        *key: Non-negative integers that name the draw, such as seed, item and pass.
+    """
+    words = np.random.SeedSequence(key).generate_state(4)
+    before = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    random.seed(int(words[0]) << 32 | int(words[1]))
+    np.random.seed(words)
+    # Not torch.manual_seed: that would reseed the accelerators as well.
+    torch.default_generator.manual_seed(int(words[2]) << 32 | int(words[3]))
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+        torch.set_rng_state(before[2])

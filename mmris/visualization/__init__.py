@@ -1,0 +1,3 @@
+from .ref_seg_visualizer import RefSegVisualizer
+
+__all__ = ["RefSegVisualizer"]

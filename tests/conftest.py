@@ -1,0 +1,33 @@
+"""Fixtures that several test modules use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+# Tests work on tiny tensors: more threads only wait for each other, and very long where
+# something else uses the cores.
+torch.set_num_threads(1)
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+TEST_DATA_VARIABLE = "MMRIS_TEST_DATA"
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """Folder with mini_refcoco and refcoco_text; skips, and says where it was sought."""
+    default = REPOSITORY.parent / "shared" / "data"
+    folder = Path(os.environ.get(TEST_DATA_VARIABLE, default))
+    if not (folder / "mini_refcoco" / "expected.json").is_file():
+        pytest.skip(
+            f"no mini_refcoco/expected.json in {folder}; set {TEST_DATA_VARIABLE}"
+        )
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)

@@ -1,0 +1,207 @@
+"""Real photographs in the layout of REFER: masks, splits and layout errors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmris.datasets import LoadRefImage, LoadRefMasks, ReferDataset
+
+PARTITIONS = {"refcoco": "unc", "refcocog": "umd"}
+IMAGES = "images/mscoco/images/train2014"
+
+
+def make(data_root, dataset="refcoco", split="train", **options):
+    options.setdefault("partition", PARTITIONS.get(dataset, "unc"))
+    return ReferDataset(
+        dataset=dataset, split=split, data_root=str(data_root), **options
+    )
+
+
+@pytest.fixture(scope="module")
+def expected(test_data):
+    return json.loads((test_data / "mini_refcoco" / "expected.json").read_text())
+
+
+@pytest.fixture
+def root(test_data):
+    return test_data / "mini_refcoco"
+
+
+@pytest.mark.parametrize("name", list(PARTITIONS))
+def test_every_mask_and_sentence_equals_the_official_apis(root, expected, name):
+    seen = {}
+    for split, counts in expected[name]["splits"].items():
+        dataset = make(
+            root, name, split, test_mode=True, pipeline=[LoadRefImage(), LoadRefMasks()]
+        )
+        items = [dataset[index] for index in range(len(dataset))]
+        assert len(items) == dataset.num_images == counts["num_images"]
+        assert len({ref for i in items for ref in i["ref_ids"]}) == counts["num_refs"]
+        assert sum(len(i["expressions"]) for i in items) == counts["num_sentences"]
+        for item in items:
+            assert item["img"].shape == (item["height"], item["width"], 3)
+            for k, sent_id in enumerate(item["sent_ids"]):
+                mask = item["gt_masks"][k]
+                digest = hashlib.sha256(np.packbits(mask > 0).tobytes()).hexdigest()
+                seen[str(sent_id)] = {
+                    "ref_id": item["ref_ids"][k],
+                    "ann_id": item["ann_ids"][k][0],
+                    "image_id": item["image_id"],
+                    "split": split,
+                    "height": mask.shape[0],
+                    "width": mask.shape[1],
+                    "sent": item["expressions"][k],
+                    "area": int(mask.sum()),
+                    "mask_sha256": digest,
+                }
+                assert mask.max() == 1
+    official = expected[name]["sentences"]
+    for entry in official.values():
+        entry.pop("api_area", None)
+    assert seen == official
+
+
+def test_sentences_are_those_of_the_split(root, expected):
+    sentences = sorted(make(root, split="val").sentences())
+    official = expected["refcoco"]["sentences"].values()
+    assert sentences == sorted(e["sent"] for e in official if e["split"] == "val")
+
+
+def test_testing_keeps_the_order_of_the_file(root):
+    dataset = make(root, split="test", test_mode=True, sampling="reference")
+    items = [dataset[index] for index in range(len(dataset))]
+    # The file is ordered by descending image id, testA and testB among each other.
+    ids = [item["image_id"] for item in items]
+    assert ids == sorted(ids, reverse=True)
+    assert len(ids) == 3 + 5
+    for index, item in enumerate(items):
+        record = dataset.record(index)
+        in_file = [s for r in record["references"] for s in r["sentences"]]
+        assert item["expressions"] == [s["text"] for s in in_file]
+        assert item["sent_ids"] == [s["sent_id"] for s in in_file]
+        assert item["kinds"] == [""] * len(in_file)
+
+
+def test_text_field_raw_gives_the_text_as_typed(root):
+    cleaned, typed = (
+        list(make(root, text_field=field).sentences()) for field in ("sent", "raw")
+    )
+    assert len(cleaned) == len(typed)
+    assert cleaned != typed
+    assert any(text != text.lower() for text in typed)
+    assert all(text == text.lower() for text in cleaned)
+
+
+def test_records_hold_only_what_is_needed(root):
+    record = make(root).record(0)
+    assert set(record) == {
+        "image_id",
+        "img_path",
+        "height",
+        "width",
+        "references",
+        "sample_idx",
+    }
+    assert set(record["references"][0]) == {
+        "ref_id",
+        "ann_ids",
+        "category_id",
+        "segmentations",
+        "sentences",
+    }
+
+
+def test_indices_take_the_first_images(root):
+    assert make(root, indices=3).num_images == 3
+    assert (
+        make(root, indices=[0, 2], test_mode=True)[1]["image_id"]
+        == (make(root, test_mode=True)[2]["image_id"])
+    )
+
+
+def test_lazy_datasets_read_at_the_first_access(root):
+    dataset = make(root, lazy_init=True)
+    assert not dataset._fully_initialized
+    assert len(dataset) == 129
+
+
+@pytest.fixture
+def copied(root, tmp_path):
+    """A data root of one's own, with annotations of refcoco and no picture."""
+    shutil.copytree(root / "refcoco", tmp_path / "data" / "refcoco")
+    (tmp_path / "data" / IMAGES).mkdir(parents=True)
+    return tmp_path / "data"
+
+
+def test_the_copied_layout_is_right(copied):
+    assert len(make(copied)) == 129
+
+
+def test_any_folder_name_is_a_data_set(copied):
+    (copied / "refcoco").rename(copied / "my cups")
+    assert len(make(copied, "my cups")) == 129
+
+
+def test_an_absolute_folder_of_images_is_taken(copied, root):
+    (copied / IMAGES).rmdir()
+    dataset = make(copied, image_dir=str(root / IMAGES))
+    assert Path(dataset.record(0)["img_path"]).is_file()
+
+
+def test_a_missing_folder_says_what_is_there_and_how_it_must_look(copied):
+    message = (
+        r"no file .*refcoco\+/instances.json: in .*data there is images, refcoco\. "
+        r"Expected are refcoco\+/instances.json, refcoco\+/refs\(unc\).p and "
+        r"images/mscoco/images/train2014/\*.jpg below data_root='.*data'"
+    )
+    with pytest.raises(FileNotFoundError, match=message):
+        make(copied, "refcoco+")
+
+
+def test_a_missing_data_root_names_the_nearest_folder(tmp_path):
+    (tmp_path / "here").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"in .* there is here\. Expected are"):
+        make(tmp_path / "no" / "such")
+
+
+def test_long_listings_are_cut(tmp_path):
+    for number in range(20):
+        (tmp_path / f"{number:02d}").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"00, .*, 11 and 8 more\. Expected"):
+        make(tmp_path)
+
+
+def test_a_data_root_one_level_too_high_or_too_low_is_corrected(copied):
+    for wrong in (copied.parent, copied / "refcoco"):
+        message = rf"It lies one level off: set data_root='{copied}'"
+        with pytest.raises(FileNotFoundError, match=message):
+            make(wrong)
+
+
+def test_missing_instances_are_named(copied):
+    (copied / "refcoco" / "instances.json").unlink()
+    message = r"no file .*instances.json: in .*refcoco there is refs\(unc\).p"
+    with pytest.raises(FileNotFoundError, match=message):
+        make(copied)
+
+
+def test_a_missing_folder_of_images_is_named(copied):
+    (copied / IMAGES).rmdir()
+    message = (
+        r"no folder of images .*train2014: in .*images there is nothing.*image_dir"
+    )
+    with pytest.raises(FileNotFoundError, match=message):
+        make(copied)
+
+
+def test_unknown_partition_and_split_list_what_there_is(root):
+    with pytest.raises(FileNotFoundError, match=r"partitions there: \['unc'\]"):
+        make(root, partition="google")
+    with pytest.raises(ValueError, match=r"has \['testA', 'testB', 'train', 'val'\]"):
+        make(root, split="minival")

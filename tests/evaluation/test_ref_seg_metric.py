@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+import torch
+
+from mmris.evaluation import RefSegMetric
+
+
+def sample(predicted, truth, kinds=None, first_id=0):
+    count = len(predicted)
+    return {
+        "pred_sem_seg": {"data": torch.as_tensor(predicted).bool()},
+        "gt_sem_seg": {"data": torch.as_tensor(truth).to(torch.uint8)},
+        "sent_ids": list(range(first_id, first_id + count)),
+        "kinds": kinds or [""] * count,
+    }
+
+
+def score(samples, batch=1):
+    metric = RefSegMetric()
+    for start in range(0, len(samples), batch):
+        metric.process(None, samples[start : start + batch])
+    return metric.evaluate(len(samples))
+
+
+def test_values_worked_out_by_hand():
+    # I/U: 1/2, 2/3, 0/2, 4/4.
+    truth = np.zeros((4, 2, 3), int)
+    guess = np.zeros((4, 2, 3), int)
+    truth[0, 0, :2], guess[0, 0, 1:2] = 1, 1
+    truth[1, 0, :3], guess[1, 0, :2] = 1, 1
+    truth[2, 0, 0], guess[2, 1, 2] = 1, 1
+    truth[3, :, :2], guess[3, :, :2] = 1, 1
+    scores = score(
+        [sample(guess, truth, kinds=["attribute", "attribute", "place", "place"])]
+    )
+    assert scores["oIoU"] == pytest.approx(100 * 7 / 11)
+    assert scores["mIoU"] == pytest.approx(100 * (1 / 2 + 2 / 3 + 0 + 1) / 4)
+    assert scores["Prec@0.5"] == 75.0  # 1/2 counts: at least, not above
+    assert scores["Prec@0.6"] == 50.0
+    assert scores["Prec@0.7"] == scores["Prec@0.9"] == 25.0
+    assert scores["mIoU_attribute"] == pytest.approx(100 * (1 / 2 + 2 / 3) / 2)
+    assert scores["mIoU_place"] == pytest.approx(50.0)
+    assert set(scores) == {
+        *("oIoU", "mIoU", "mIoU_attribute", "mIoU_place"),
+        *(f"Prec@{x}" for x in (0.5, 0.6, 0.7, 0.8, 0.9)),
+    }
+
+
+def test_empty_masks():
+    empty, full = np.zeros((1, 2, 2), int), np.ones((1, 2, 2), int)
+    assert score([sample(empty, empty)])["mIoU"] == 100.0
+    assert score([sample(empty, empty)])["oIoU"] == 100.0
+    assert score([sample(full, empty)])["mIoU"] == 0.0
+    assert score([sample(empty, full)])["mIoU"] == 0.0
+
+
+def test_every_sentence_counts_once_whatever_the_images_and_batches():
+    generator = np.random.default_rng(0)
+    counts = [7, 1, 3, 40, 2]
+    samples, pairs, first = [], [], 0
+    for count in counts:
+        height, width = generator.integers(3, 9, 2)
+        masks = generator.random((2, count, height, width)) < 0.5
+        samples.append(sample(masks[0], masks[1], first_id=first))
+        pairs.extend(zip(*masks, strict=True))
+        first += count
+    iou = [(p & t).sum() / (p | t).sum() for p, t in pairs]
+    for batch in (1, 2, 5):
+        scores = score(samples, batch)
+        assert scores["mIoU"] == pytest.approx(100 * np.mean(iou))
+        both, union = (
+            sum((p & t).sum() for p, t in pairs),
+            sum((p | t).sum() for p, t in pairs),
+        )
+        assert scores["oIoU"] == pytest.approx(100 * both / union)
+        for x in (0.5, 0.7):
+            share = np.mean([value >= x for value in iou])
+            assert scores[f"Prec@{x}"] == pytest.approx(100 * share)
+
+
+def test_one_entry_an_image_survives_the_cut_to_the_length_of_the_dataset():
+    masks = np.ones((7, 2, 2), int)
+    metric = RefSegMetric()
+    metric.process(None, [sample(masks, masks), sample(masks[:1] * 0, masks[:1])])
+    assert len(metric.results) == 2
+    assert metric.evaluate(size=2)["mIoU"] == pytest.approx(100 * 7 / 8)
+
+
+def test_masks_of_different_shapes_are_refused():
+    with pytest.raises(ValueError, match="LoadRefMasks stands after RefResize"):
+        score([sample(np.ones((1, 2, 3)), np.ones((1, 3, 2)))])

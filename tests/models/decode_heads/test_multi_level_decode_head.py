@@ -1,0 +1,67 @@
+import torch
+
+from mmris.models.decode_heads import MultiLevelDecodeHead
+from mmris.structures import FusedFeatures, FusedSpec, LevelSpec, TextFeatures, TextSpec
+from tests.references.fpn import fpn_aggregate
+
+SPEC = FusedSpec((LevelSpec(4, 8), LevelSpec(5, 16)), (TextSpec(3, 3),) * 2)
+
+
+def make_head():
+    head = MultiLevelDecodeHead(
+        in_features=SPEC,
+        aggregation={"type": "FPNAggregation", "channels": 6},
+        mask_decoder={"type": "ConvMaskDecoder", "channels": 7, "num_convs": 1},
+    )
+    for module in head.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.normal_(module.weight, 1, 0.3)
+            torch.nn.init.normal_(module.bias)
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2)
+    return head.double().eval()
+
+
+def make_fused(per_image=frozenset(), rows=3):
+    index = torch.arange(rows) % 2
+    mask = torch.ones(rows, 2, dtype=torch.bool)
+    text = TextFeatures(torch.rand(rows, 2, 3), mask, torch.rand(rows, 3))
+    fine = torch.randn(2 if 0 in per_image else rows, 4, 7, 5).double()
+    coarse = torch.randn(rows, 5, 4, 2).double()  # neither side is half of 7 x 5
+    return FusedFeatures((fine, coarse), (text, text), index, per_image)
+
+
+def test_aggregation_equals_the_loops_at_odd_sizes():
+    head, fused = make_head(), make_fused()
+    result = head.aggregation(fused)
+    for row in range(3):
+        expected = fpn_aggregate(head.aggregation, [level[row] for level in fused.maps])
+        torch.testing.assert_close(result[row], expected, rtol=0, atol=1e-12)
+
+
+def test_a_level_of_images_is_as_good_as_its_expansion():
+    head, fused = make_head(), make_fused(per_image=frozenset({0}))
+    expanded = FusedFeatures(tuple(fused.expanded()), fused.text, fused.image_index)
+    torch.testing.assert_close(head(fused).logits, head(expanded).logits)
+
+
+def test_batched_equals_single_and_size_is_that_of_the_finest_level():
+    head, fused = make_head(), make_fused()
+    logits = head(fused).logits
+    assert logits.shape == (3, 1, 7, 5)
+    for row in range(3):
+        alone = FusedFeatures(
+            tuple(level[row : row + 1] for level in fused.maps),
+            tuple(text.rows(row, row + 1) for text in fused.text),
+            torch.zeros(1, dtype=torch.int64),
+        )
+        torch.testing.assert_close(head(alone).logits, logits[row : row + 1])
+
+
+def test_every_parameter_has_a_gradient():
+    head = make_head().train()
+    head(make_fused()).logits.square().sum().backward()
+    for name, parameter in head.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+        assert parameter.grad.abs().sum() > 0, name

@@ -1,0 +1,66 @@
+import math
+
+import pytest
+import torch
+
+from mmris.models.losses import MaskLoss
+from mmris.structures import MaskOutput
+
+BCE = {"type": "BinaryCrossEntropyLoss"}
+DICE = {"type": "mmseg.DiceLoss", "use_sigmoid": True, "naive_dice": True}
+
+
+def output(logits, **aux):
+    return MaskOutput(logits, aux)
+
+
+def test_binary_cross_entropy_pixel_by_pixel():
+    logits = torch.randn(2, 1, 3, 4, dtype=torch.float64)
+    masks = torch.rand(2, 3, 4) < 0.5
+    expected = 0.0
+    for n in range(2):
+        for y in range(3):
+            for x in range(4):
+                p = 1 / (1 + math.exp(-logits[n, 0, y, x].item()))
+                expected -= math.log(p if masks[n, y, x] else 1 - p) / 24
+    loss = MaskLoss(name="loss_bce", loss=BCE, weight=2.0)
+    assert loss(output(logits), masks).item() == pytest.approx(2 * expected)
+
+
+def test_dice_prefers_the_object_to_the_background():
+    masks = torch.zeros(1, 4, 6, dtype=torch.uint8)
+    masks[:, 1:3, 2:5] = 1
+    right = torch.where(masks.bool(), 20.0, -20.0)[:, None]
+    loss = MaskLoss(name="loss_dice", loss=DICE)
+    assert loss(output(right), masks).item() == pytest.approx(0, abs=1e-3)
+    assert loss(output(-right), masks).item() == pytest.approx(1, abs=1e-2)
+    half = right.clone()
+    half[..., 2, :] = -20  # half of the object: 1 - 2 * 3 / (3 + 6)
+    assert loss(output(half), masks).item() == pytest.approx(1 / 3, abs=1e-3)
+
+
+@pytest.mark.parametrize("config", [BCE, DICE])
+def test_loss_sits_at_the_size_of_the_masks_and_falls_towards_them(config):
+    masks = torch.zeros(2, 8, 12, dtype=torch.uint8)
+    masks[0, 2:6, 4:8] = masks[1, :, 6:] = 1
+    logits = torch.zeros(2, 1, 4, 6, requires_grad=True)
+    loss = MaskLoss(name="loss", loss=config)
+    before = loss(output(logits), masks)
+    (gradient,) = torch.autograd.grad(before, logits)
+    assert loss(output(logits - gradient), masks) < before
+    assert (gradient[1, 0, :, 4:] < 0).all()
+    assert (gradient[1, 0, :, :2] > 0).all()
+
+
+def test_reads_an_auxiliary_output():
+    masks = torch.ones(1, 4, 4, dtype=torch.uint8)
+    loss = MaskLoss(name="loss_edge", loss=BCE, output="edge")
+    value = loss(
+        output(torch.zeros(1, 1, 4, 4), edge=30 * torch.ones(1, 1, 2, 2)), masks
+    )
+    assert value.item() == pytest.approx(0, abs=1e-6)
+
+
+def test_a_name_that_would_not_count_is_refused():
+    with pytest.raises(ValueError, match="must start with 'loss'"):
+        MaskLoss(name="dice", loss=DICE)

@@ -1,0 +1,159 @@
+"""The smallest config of every registered part, for tests that combine them all."""
+
+from __future__ import annotations
+
+import torch
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+
+from mmris.models import BaseTextEncoder, FusionNeck, RefDecodeHead
+from mmris.registry import MODELS
+
+WORDS = ["the", "a", "red", "blue", "circle", "square", "on", "left", "of", "above"]
+
+TEXT_ENCODERS = {
+    "EmbeddingTextEncoder": {"num_embeddings": 20, "embedding_channels": 6},
+    "LSTMTextEncoder": {
+        "num_embeddings": 20,
+        "embedding_channels": 6,
+        "hidden_channels": 5,
+        "bidirectional": True,
+    },
+    "GRUTextEncoder": {
+        "num_embeddings": 20,
+        "embedding_channels": 6,
+        "hidden_channels": 7,
+        "bidirectional": False,
+    },
+}
+NECKS = {"ConcatNeck": {"channels": 8}}
+DECODE_HEADS = {
+    "MultiLevelDecodeHead": {
+        "aggregation": {"type": "FPNAggregation", "channels": 8},
+        "mask_decoder": {"type": "ConvMaskDecoder", "channels": 8, "num_convs": 1},
+    }
+}
+BACKBONES = {
+    "mmseg.ResNetV1c": {"depth": 18, "base_channels": 8, "stem_channels": 8},
+    "mmseg.SwinTransformer": {
+        "embed_dims": 12,
+        "depths": (1, 1, 1, 1),
+        "num_heads": (1, 1, 2, 2),
+        "window_size": 3,
+    },
+    "mmpretrain.ConvNeXt": {
+        "arch": {"depths": [1, 1, 1, 1], "channels": [8, 12, 16, 20]},
+        "out_indices": (0, 1, 2, 3),
+        "gap_before_final_norm": False,
+    },
+}
+
+
+def registered(base: type) -> list[str]:
+    """Names of our registered classes that derive from a base."""
+    MODELS.import_from_location()
+    return sorted(
+        name
+        for name, cls in MODELS.module_dict.items()
+        if isinstance(cls, type) and issubclass(cls, base)
+    )
+
+
+def text_encoder_names():
+    return registered(BaseTextEncoder)
+
+
+def neck_names():
+    return registered(FusionNeck)
+
+
+def head_names():
+    return registered(RefDecodeHead)
+
+
+def model_config(
+    *,
+    backbone="mmseg.ResNetV1c",
+    text_encoder="EmbeddingTextEncoder",
+    neck="ConcatNeck",
+    decode_head="MultiLevelDecodeHead",
+):
+    return {
+        "type": "RefSegmentor",
+        "data_preprocessor": {
+            "type": "RefSegDataPreprocessor",
+            "mean": (120.0, 120.0, 120.0),
+            "std": (60.0, 60.0, 60.0),
+        },
+        "text_encoder": {
+            "type": text_encoder,
+            "max_words": 12,
+            **TEXT_ENCODERS[text_encoder],
+        },
+        "backbone": {"type": backbone, **BACKBONES[backbone]},
+        "neck": {"type": neck, **NECKS[neck]},
+        "decode_head": {"type": decode_head, **DECODE_HEADS[decode_head]},
+        "losses": [
+            {
+                "type": "MaskLoss",
+                "name": "loss_bce",
+                "loss": {"type": "BinaryCrossEntropyLoss"},
+            }
+        ],
+        "test_cfg": {"threshold": 0.5, "expressions_per_chunk": 4},
+    }
+
+
+def build_model(config):
+    """A model with a vocabulary and lively statistics in its normalisations."""
+    torch.manual_seed(0)
+    model = MODELS.build(config)
+    model.text_encoder.build_vocabulary(WORDS)
+    model.init_weights()
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(std=0.1)
+            module.running_var.uniform_(0.5, 2)
+            # mmseg starts the last norm of a residual block at zero, which keeps
+            # gradients from the block's convolutions.
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+    return model
+
+
+def make_item(count, size=(64, 96), original=(50, 83), image_id=0, masks_at=None):
+    """One dataset item: an image with ``count`` expressions and their masks."""
+    generator = torch.Generator().manual_seed(100 * count + image_id)
+    image = torch.randint(0, 256, (3, *size), dtype=torch.uint8, generator=generator)
+    height, width = masks_at or original
+    sample = SegDataSample(
+        metainfo={
+            "image_id": image_id,
+            "ori_shape": original,
+            "img_shape": size,
+            "content_box": (0, 0, *size),
+        }
+    )
+    lengths = torch.randint(1, 7, (count,), generator=generator).tolist()
+    sample.expressions = [
+        " ".join(WORDS[(k + j) % len(WORDS)] for j in range(length))
+        for k, length in enumerate(lengths)
+    ]
+    masks = torch.rand(count, height, width, generator=generator) < 0.5
+    sample.gt_sem_seg = PixelData(data=masks.to(torch.uint8))
+    return {"inputs": image, "data_samples": sample}
+
+
+def collate(items):
+    return {key: [item[key] for item in items] for key in items[0]}
+
+
+def predict(model, items):
+    model.eval()
+    with torch.no_grad():
+        return model.test_step(collate(items))
+
+
+def assert_same(one, other):
+    """Equal to 1e-5 of the largest logit: random weights make logits of any size."""
+    scale = max(1.0, other.abs().max().item())
+    torch.testing.assert_close(one, other, rtol=0, atol=1e-5 * scale)

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Trains with several processes of one or more machines, on GPUs or CPUs:
+#   bash tools/dist_train.sh CONFIG NPROC [options of tools/train.py]
+# On each of several machines, with its own NODE_RANK from 0 on:
+#   NNODES=2 NODE_RANK=0 MASTER_ADDR=10.0.0.1 PORT=29500 bash tools/dist_train.sh ...
+set -euo pipefail
+if [ $# -lt 2 ]; then
+    echo "usage: bash tools/dist_train.sh CONFIG NPROC [options of tools/train.py]" >&2
+    exit 2
+fi
+ROOT="$(cd "$(dirname "$0")/.." && pwd)"
+CONFIG=$1
+NPROC=$2
+PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}" python -m torch.distributed.run \
+    --nnodes="${NNODES:-1}" \
+    --node-rank="${NODE_RANK:-0}" \
+    --master-addr="${MASTER_ADDR:-127.0.0.1}" \
+    --master-port="${PORT:-29500}" \
+    --nproc-per-node="$NPROC" \
+    "$ROOT/tools/train.py" "$CONFIG" --launcher pytorch "${@:3}"

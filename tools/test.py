@@ -1,0 +1,135 @@
+"""Scores a checkpoint: ``python tools/test.py CONFIG CHECKPOINT``. See ``--help``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmengine.config import Config, DictAction
+from mmengine.dist import is_main_process
+from mmengine.runner import Runner
+
+from mmris.utils.config import load_config, switch_dataset
+from mmris.utils.config_options import (
+    check_checkpoint,
+    keep_testing_only,
+    select_split,
+    set_work_dir,
+)
+from mmris.utils.launch import process_group
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description="Score a checkpoint.")
+    parser.add_argument("config", help="config file")
+    parser.add_argument("checkpoint", help="checkpoint file")
+    parser.add_argument(
+        "--work-dir",
+        help="folder for the log; work_dirs/<config name>/test if not given",
+    )
+    parser.add_argument(
+        "--dataset",
+        metavar="NAME",
+        help="test on another dataset: a file of configs/_base_/datasets without .py, "
+        "or a path",
+    )
+    parser.add_argument(
+        "--split", metavar="NAME", help="test on this split of the dataset, as testB"
+    )
+    parser.add_argument(
+        "--metrics", metavar="FILE", help="write the scores to this file, as JSON"
+    )
+    parser.add_argument(
+        "--show-dir",
+        metavar="FOLDER",
+        help="draw image, words, prediction and truth into this folder",
+    )
+    parser.add_argument(
+        "--show-interval",
+        type=int,
+        default=1,
+        metavar="N",
+        help="with --show-dir, draw every N-th image",
+    )
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action=DictAction,
+        metavar="KEY=VALUE",
+        help="change values of the config, such as test_dataloader.num_workers=0",
+    )
+    parser.add_argument(
+        "--launcher",
+        choices=["none", "pytorch", "slurm", "mpi"],
+        default="none",
+        help="what started the processes of this job",
+    )
+    # torch.distributed.launch hands over one or the other.
+    parser.add_argument(
+        "--local_rank", "--local-rank", type=int, default=0, help=argparse.SUPPRESS
+    )
+    return parser.parse_args(argv)
+
+
+def prepare(args: argparse.Namespace) -> Config:
+    """The config with the options applied."""
+    cfg = load_config(args.config)
+    if args.dataset is not None:
+        switch_dataset(cfg, args.dataset)
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    if args.split is not None:
+        select_split(cfg, args.split)
+    set_work_dir(cfg, args.work_dir, subfolder="test")
+    cfg.load_from = check_checkpoint(args.checkpoint, "the second argument")
+    cfg.resume = False
+    keep_testing_only(cfg)
+    if args.show_dir is not None:
+        hook = cfg.default_hooks.setdefault(
+            "visualization", {"type": "RefVisualizationHook"}
+        )
+        hook["test_out_dir"] = args.show_dir
+        hook["test_interval"] = args.show_interval
+    return cfg
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Score; 2 if an option is wrong."""
+    args = parse_args(argv)
+    os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
+    try:
+        cfg = prepare(args)
+    except (FileNotFoundError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    with process_group(cfg, args.launcher):
+        metrics = Runner.from_cfg(cfg).test()
+        if args.metrics is not None and is_main_process():
+            write_metrics(args, metrics)
+    return 0
+
+
+def write_metrics(args: argparse.Namespace, metrics: dict[str, float]) -> None:
+    """Write the scores and what they belong to."""
+    report = {
+        "config": args.config,
+        "checkpoint": args.checkpoint,
+        "dataset": args.dataset,
+        "split": args.split,
+        "metrics": metrics,
+    }
+    file = Path(args.metrics)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""Trains a model: ``python tools/train.py CONFIG``. See ``--help`` for the options."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
+
+from mmris.utils.config import load_config, switch_dataset
+from mmris.utils.config_options import (
+    TRACKERS,
+    add_tracker,
+    set_seed,
+    set_start,
+    set_work_dir,
+    shorten_schedule,
+    use_mixed_precision,
+)
+from mmris.utils.launch import process_group
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description="Train a model.")
+    parser.add_argument("config", help="config file")
+    parser.add_argument(
+        "--work-dir",
+        help="folder for checkpoints, logs and pictures; work_dirs/<config name> if "
+        "neither this nor the config says",
+    )
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="auto",
+        metavar="CHECKPOINT",
+        help="continue a run from this checkpoint; without a value from the newest of "
+        "the work dir, if there is one",
+    )
+    parser.add_argument(
+        "--load-from",
+        metavar="CHECKPOINT",
+        help="start a new run from the weights of this checkpoint, for fine-tuning",
+    )
+    parser.add_argument(
+        "--dataset",
+        metavar="NAME",
+        help="train and validate on another dataset: a file of configs/_base_/datasets "
+        "without .py, or a path",
+    )
+    parser.add_argument(
+        "--max-iters",
+        type=int,
+        metavar="N",
+        help="train N iterations, with learning rates, validation and logging to match",
+    )
+    parser.add_argument(
+        "--amp", action="store_true", help="mixed precision, on the CPU in bfloat16"
+    )
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="seed of all that is random"
+    )
+    parser.add_argument(
+        "--deterministic",
+        action="store_true",
+        help="choose deterministic algorithms, which may be slower",
+    )
+    parser.add_argument(
+        "--tracker",
+        choices=sorted(TRACKERS),
+        help="also log to this experiment tracker",
+    )
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action=DictAction,
+        metavar="KEY=VALUE",
+        help="change values of the config, such as train_dataloader.batch_size=8",
+    )
+    parser.add_argument(
+        "--launcher",
+        choices=["none", "pytorch", "slurm", "mpi"],
+        default="none",
+        help="what started the processes of this job",
+    )
+    # torch.distributed.launch hands over one or the other.
+    parser.add_argument(
+        "--local_rank", "--local-rank", type=int, default=0, help=argparse.SUPPRESS
+    )
+    return parser.parse_args(argv)
+
+
+def prepare(args: argparse.Namespace) -> Config:
+    """The config with the options applied."""
+    cfg = load_config(args.config)
+    if args.dataset is not None:
+        switch_dataset(cfg, args.dataset)
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    set_work_dir(cfg, args.work_dir)
+    set_start(cfg, resume=args.resume, load_from=args.load_from)
+    set_seed(cfg, seed=args.seed, deterministic=args.deterministic)
+    if args.max_iters is not None:
+        shorten_schedule(cfg, args.max_iters)
+    if args.amp:
+        use_mixed_precision(cfg)
+    if args.tracker is not None:
+        add_tracker(cfg, args.tracker)
+    return cfg
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train; 2 if an option is wrong."""
+    args = parse_args(argv)
+    os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
+    try:
+        cfg = prepare(args)
+    except (FileNotFoundError, ModuleNotFoundError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    with process_group(cfg, args.launcher):
+        Runner.from_cfg(cfg).train()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
