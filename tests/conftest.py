@@ -18,7 +18,7 @@ TEST_DATA_VARIABLE = "MMRIS_TEST_DATA"
 
 @pytest.fixture(scope="session")
 def test_data() -> Path:
-    """Folder with mini_refcoco and refcoco_text; skips, and says where it was sought."""
+    """Folder with mini_refcoco and refcoco_text, or a skip that says where it was."""
     default = REPOSITORY.parent / "shared" / "data"
     folder = Path(os.environ.get(TEST_DATA_VARIABLE, default))
     if not (folder / "mini_refcoco" / "expected.json").is_file():

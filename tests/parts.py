@@ -26,7 +26,11 @@ TEXT_ENCODERS = {
         "bidirectional": False,
     },
 }
-NECKS = {"ConcatNeck": {"channels": 8}}
+NECKS = {
+    "DecoderFusion": {
+        "block": {"type": "ConcatBlock", "channels": 8, "out_channels": 8}
+    },
+}
 DECODE_HEADS = {
     "MultiLevelDecodeHead": {
         "aggregation": {"type": "FPNAggregation", "channels": 8},
@@ -75,7 +79,7 @@ def model_config(
     *,
     backbone="mmseg.ResNetV1c",
     text_encoder="EmbeddingTextEncoder",
-    neck="ConcatNeck",
+    neck="DecoderFusion",
     decode_head="MultiLevelDecodeHead",
 ):
     return {

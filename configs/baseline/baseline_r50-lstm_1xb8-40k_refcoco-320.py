@@ -36,7 +36,10 @@ model = dict(
         depth=50,
         init_cfg=dict(type="Pretrained", checkpoint="open-mmlab://resnet50_v1c"),
     ),
-    neck=dict(type="ConcatNeck", channels=256),
+    neck=dict(
+        type="DecoderFusion",
+        block=dict(type="ConcatBlock", channels=256, out_channels=256),
+    ),
     decode_head=dict(
         type="MultiLevelDecodeHead",
         aggregation=dict(type="FPNAggregation", channels=256),

@@ -34,7 +34,10 @@ model = dict(
         max_words=20,
     ),
     backbone=dict(type="mmseg.ResNetV1c", depth=18, base_channels=32, stem_channels=32),
-    neck=dict(type="ConcatNeck", channels=64),
+    neck=dict(
+        type="DecoderFusion",
+        block=dict(type="ConcatBlock", channels=64, out_channels=64),
+    ),
     decode_head=dict(
         type="MultiLevelDecodeHead",
         aggregation=dict(type="FPNAggregation", channels=64),

@@ -82,6 +82,6 @@ def load_weights(model: torch.nn.Module, checkpoint: str | Path) -> None:
         model.load_state_dict(state)
     except RuntimeError as error:
         raise ValueError(
-            f"checkpoint {checkpoint} does not fit this config: {error}. Use the "
-            "config it was trained with; it stands beside the checkpoint in the work dir"
+            f"checkpoint {checkpoint} does not fit this config: {error}. Use "
+            "the config it was trained with; it stands in the work dir of the training"
         ) from error

@@ -73,8 +73,8 @@ class RefSegMetric(BaseMetric):
                 raise ValueError(
                     f"image {sample.get('image_id')}: predicted masks have shape "
                     f"{tuple(predicted.shape)}, true masks {tuple(truth.shape)}. "
-                    "Scores are taken at the original size: in a test pipeline LoadRefMasks "
-                    "stands after RefResize"
+                    "Scores are taken at the original size: in a test pipeline "
+                    "LoadRefMasks stands after RefResize"
                 )
             union = torch.logical_or(predicted, truth).flatten(1).sum(1)
             both = torch.logical_and(predicted, truth).flatten(1).sum(1)

@@ -9,8 +9,9 @@ from .decode_heads import (
     MultiLevelDecodeHead,
     RefDecodeHead,
 )
+from .fusion_blocks import ConcatBlock, FusionBlock
 from .losses import BinaryCrossEntropyLoss, MaskLoss
-from .necks import ConcatNeck, FusionNeck
+from .necks import DecoderFusion, FusionNeck
 from .segmentors import PredictionSettings, RefSegmentor
 from .text_encoders import (
     BaseTextEncoder,
@@ -23,10 +24,12 @@ from .text_encoders import (
 __all__ = [
     "BaseTextEncoder",
     "BinaryCrossEntropyLoss",
-    "ConcatNeck",
+    "ConcatBlock",
     "ConvMaskDecoder",
+    "DecoderFusion",
     "EmbeddingTextEncoder",
     "FPNAggregation",
+    "FusionBlock",
     "FusionNeck",
     "GRUTextEncoder",
     "LSTMTextEncoder",

@@ -41,6 +41,7 @@ def test_messages(tmp_path):
     other = parts.build_model(make_config().model)
     path = tmp_path / "other.pth"
     torch.save({"state_dict": other.state_dict()}, path)
-    wider = make_config(neck={"type": "ConcatNeck", "channels": 12})
+    block = {"type": "ConcatBlock", "channels": 12, "out_channels": 8}
+    wider = make_config(neck={"type": "DecoderFusion", "block": block})
     with pytest.raises(ValueError, match="other.pth does not fit this config"):
         init_model(wider, path)

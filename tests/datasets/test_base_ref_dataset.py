@@ -144,15 +144,31 @@ def real(test_data):
     return _real
 
 
+class Shuffled:
+    """Another order each epoch, so that an item meets other workers."""
+
+    def __init__(self, length):
+        self.length = length
+        self.generator = np.random.default_rng(0)
+
+    def __len__(self):
+        return self.length
+
+    def __iter__(self):
+        return iter(self.generator.permutation(self.length).tolist())
+
+
 def epochs_of(dataset, workers, count):
     loader = DataLoader(
         dataset,
         batch_size=4,
         num_workers=workers,
         persistent_workers=workers > 0,
+        sampler=Shuffled(len(dataset)),
         collate_fn=list,
     )
-    return [[item for batch in loader for item in batch] for _ in range(count)]
+    epochs = [[item for batch in loader for item in batch] for _ in range(count)]
+    return [sorted(epoch, key=lambda item: item["sample_idx"]) for epoch in epochs]
 
 
 def test_real_sentences_come_once_an_epoch(real):

@@ -9,22 +9,22 @@ def batch_norm(value, norm):
     return (value - norm.running_mean) * scale + norm.bias
 
 
-def concat_level(neck, level, visual, sentence):
+def concat_fuse(block, visual, sentence):
     """ReLU(BN(U ReLU(BN(W [v; s; o])))) at each position of one image's level.
 
-    Shares nothing with the neck but its weights.
+    Shares nothing with the block but its weights.
     """
     height, width = visual.shape[-2:]
     kernel = torch.cat(
         [
-            neck.visual[level].weight.flatten(1),
-            neck.sentence[level].weight,
-            neck.position[level].weight.flatten(1),
+            block.visual.weight.flatten(1),
+            block.sentence.weight,
+            block.position.weight.flatten(1),
         ],
         dim=1,
     )
-    convolution, norm, _ = neck.mix[level]
-    out = visual.new_zeros(neck.channels, height, width)
+    convolution, norm, _ = block.mix
+    out = visual.new_zeros(block.out_channels, height, width)
     for h in range(height):
         for w in range(width):
             left, top = 2 * w / width - 1, 2 * h / height - 1
@@ -41,7 +41,7 @@ def concat_level(neck, level, visual, sentence):
                 ]
             )
             joint = torch.cat([visual[:, h, w], sentence, place])
-            mixed = batch_norm(kernel @ joint, neck.norm[level]).clamp(min=0)
+            mixed = batch_norm(kernel @ joint, block.norm).clamp(min=0)
             mixed = convolution.weight.flatten(1) @ mixed
             out[:, h, w] = batch_norm(mixed, norm).clamp(min=0)
     return out

@@ -59,8 +59,9 @@ def _levels(name: str, outputs: Any) -> tuple[LevelSpec, ...]:
     if not all(isinstance(x, torch.Tensor) and x.ndim == 4 for x in outputs):
         raise ValueError(
             f"model.backbone {name} must return maps (B, C, H, W), but returns "
-            f"{shapes}. Backbones made for classification pool by default: mmpretrain.ConvNeXt "
-            "wants gap_before_final_norm=False, transformers out_type='featmap'"
+            f"{shapes}. Backbones made for classification pool by default: "
+            "mmpretrain.ConvNeXt wants gap_before_final_norm=False, transformers "
+            "out_type='featmap'"
         )
     levels = tuple(
         LevelSpec(channels=x.shape[1], stride=round(PROBE_SIZE / x.shape[2]))

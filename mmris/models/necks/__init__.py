@@ -1,4 +1,4 @@
-from .concat_neck import ConcatNeck
+from .decoder_fusion import DecoderFusion
 from .fusion_neck import FusionNeck
 
-__all__ = ["ConcatNeck", "FusionNeck"]
+__all__ = ["DecoderFusion", "FusionNeck"]

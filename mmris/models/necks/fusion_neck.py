@@ -10,7 +10,7 @@ from mmengine.model import BaseModule
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from mmris.structures import (
         FusedFeatures,
@@ -90,6 +90,38 @@ class FusionNeck(BaseModule, ABC):
         Returns:
             The fused levels.
         """
+
+    def encode(self, backbone: nn.Module, images: Tensor) -> Any:
+        """Run what needs no words of backbone and neck; the segmentor calls this.
+
+        Args:
+            backbone: The backbone, which the neck does not own.
+            images: ``(B, 3, H, W)``.
+
+        Returns:
+            What :meth:`decode` wants of the images.
+        """
+        return self.project(self.select(backbone(images)))
+
+    def decode(
+        self,
+        backbone: nn.Module,
+        encoded: Any,
+        text: TextFeatures,
+        image_index: Tensor,
+    ) -> FusedFeatures:
+        """Run what needs the words; the segmentor calls this.
+
+        Args:
+            backbone: The backbone, for necks that fuse inside it.
+            encoded: What :meth:`encode` gave for B images.
+            text: N expressions.
+            image_index: ``(N,)`` int64, the image of each.
+
+        Returns:
+            The fused levels.
+        """
+        return self.fuse(encoded, text, image_index)
 
     def select(self, levels: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """The levels of the backbone that this neck uses.

@@ -124,7 +124,7 @@ class RefSegmentor(BaseModel):
         Returns:
             What :meth:`decode_text` wants of the images.
         """
-        return self.neck.project(self.neck.select(self.backbone(inputs)))
+        return self.neck.encode(self.backbone, inputs)
 
     def decode_text(
         self, encoded: Any, text: TextFeatures, image_index: Tensor
@@ -139,9 +139,8 @@ class RefSegmentor(BaseModel):
         Returns:
             N mask logits at the head's size.
         """
-        output: MaskOutput = self.decode_head(
-            self.neck.fuse(encoded, text, image_index)
-        )
+        fused = self.neck.decode(self.backbone, encoded, text, image_index)
+        output: MaskOutput = self.decode_head(fused)
         return output
 
     def decode(

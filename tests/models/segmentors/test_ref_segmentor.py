@@ -151,7 +151,7 @@ def test_misfits_are_refused_when_built():
     refused("give at least one", losses=[])
     refused(
         r"in_indices is \[7\], but model.backbone gives 4 levels",
-        neck={"type": "ConcatNeck", "channels": 8, "in_indices": [7]},
+        neck={"type": "DecoderFusion", "block": {}, "in_indices": [7]},
     )
 
 

@@ -1,0 +1,4 @@
+from .concat_block import ConcatBlock
+from .fusion_block import FusionBlock
+
+__all__ = ["ConcatBlock", "FusionBlock"]
