@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 
 # Tests work on tiny tensors: more threads only wait for each other, and very long where
 # something else uses the cores.
 torch.set_num_threads(1)
+
+_scopes = itertools.count()
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TEST_DATA_VARIABLE = "MMRIS_TEST_DATA"
@@ -29,5 +33,7 @@ def test_data() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _seed() -> None:
+def _fresh_state() -> None:
+    """Fixed random numbers, and bare names meaning mmris's whatever ran before."""
     torch.manual_seed(0)
+    DefaultScope.get_instance(f"test-{next(_scopes)}", scope_name="mmris")

@@ -30,12 +30,24 @@ NECKS = {
     "DecoderFusion": {
         "block": {"type": "ConcatBlock", "channels": 8, "out_channels": 8}
     },
+    "EncoderFusion": {
+        "block": {"type": "ConcatBlock", "channels": 8},
+        "stages": (1, 3),
+    },
 }
 DECODE_HEADS = {
+    "MMSegDecodeHead": {
+        "head": {
+            "type": "UPerHead",
+            "channels": 8,
+            "pool_scales": (1, 2),
+            "norm_cfg": {"type": "BN"},
+        }
+    },
     "MultiLevelDecodeHead": {
         "aggregation": {"type": "FPNAggregation", "channels": 8},
         "mask_decoder": {"type": "ConvMaskDecoder", "channels": 8, "num_convs": 1},
-    }
+    },
 }
 BACKBONES = {
     "mmseg.ResNetV1c": {"depth": 18, "base_channels": 8, "stem_channels": 8},

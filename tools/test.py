@@ -93,11 +93,10 @@ def prepare(args: argparse.Namespace) -> Config:
     cfg.resume = False
     keep_testing_only(cfg)
     if args.show_dir is not None:
-        hook = cfg.default_hooks.setdefault(
-            "visualization", {"type": "RefVisualizationHook"}
-        )
-        hook["test_out_dir"] = args.show_dir
-        hook["test_interval"] = args.show_interval
+        hook = cfg.default_hooks.get("visualization") or {}
+        hook = {"type": "RefVisualizationHook", **hook}
+        hook.update(test_out_dir=args.show_dir, test_interval=args.show_interval)
+        cfg.default_hooks["visualization"] = hook
     return cfg
 
 

@@ -135,15 +135,25 @@ class BaseRefDataset(BaseDataset):
                     sentences = range(len(entry["sentences"]))
                     rows.extend((image, reference, sentence) for sentence in sentences)
         if not rows:
-            raise ValueError(
-                f"{type(self).__name__} has no item: ann_file {self.ann_file!r}, "
-                f"data_root {self.data_root!r}, indices {self._indices!r}. Check the "
-                "split and the indices of this dataset"
-            )
+            raise self._no_item()
         self._items = np.asarray(rows, dtype=np.int64)
         # In shared memory: whichever worker serves an item counts its visit.
         self._visits = torch.zeros(len(rows), dtype=torch.int32)
         self._visits.share_memory_()  # type: ignore[no-untyped-call]  # torch's own
+
+    def _serialize_data(self) -> tuple[np.ndarray, np.ndarray]:
+        """Pack the records; MMEngine's message for none of them says nothing."""
+        if not self.data_list:
+            raise self._no_item()
+        packed: tuple[np.ndarray, np.ndarray] = super()._serialize_data()
+        return packed
+
+    def _no_item(self) -> ValueError:
+        return ValueError(
+            f"{type(self).__name__} has no item: ann_file {self.ann_file!r}, "
+            f"data_root {self.data_root!r}, indices {self._indices!r}. Check the "
+            "split and the indices of this dataset"
+        )
 
     @force_full_init
     def __len__(self) -> int:

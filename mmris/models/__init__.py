@@ -3,15 +3,19 @@ from .data_preprocessor import RefSegDataPreprocessor
 from .decode_heads import (
     ConvMaskDecoder,
     FPNAggregation,
+    GatedExchange,
     LevelAggregation,
     LevelExchange,
     MaskDecoder,
+    MMSegDecodeHead,
     MultiLevelDecodeHead,
     RefDecodeHead,
+    ScoreMaskDecoder,
+    SumAggregation,
 )
-from .fusion_blocks import ConcatBlock, FusionBlock
+from .fusion_blocks import ConcatBlock, CrossModalAttentionBlock, FusionBlock
 from .losses import BinaryCrossEntropyLoss, MaskLoss
-from .necks import DecoderFusion, FusionNeck
+from .necks import DecoderFusion, EncoderFusion, FusionNeck
 from .segmentors import PredictionSettings, RefSegmentor
 from .text_encoders import (
     BaseTextEncoder,
@@ -26,15 +30,19 @@ __all__ = [
     "BinaryCrossEntropyLoss",
     "ConcatBlock",
     "ConvMaskDecoder",
+    "CrossModalAttentionBlock",
     "DecoderFusion",
     "EmbeddingTextEncoder",
+    "EncoderFusion",
     "FPNAggregation",
     "FusionBlock",
     "FusionNeck",
     "GRUTextEncoder",
+    "GatedExchange",
     "LSTMTextEncoder",
     "LevelAggregation",
     "LevelExchange",
+    "MMSegDecodeHead",
     "MaskDecoder",
     "MaskLoss",
     "MultiLevelDecodeHead",
@@ -42,6 +50,8 @@ __all__ = [
     "RefDecodeHead",
     "RefSegDataPreprocessor",
     "RefSegmentor",
+    "ScoreMaskDecoder",
+    "SumAggregation",
     "WordTextEncoder",
     "read_levels",
 ]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
-from copy import deepcopy
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mmris.registry import DATASETS
 
+from .checkpoint import load_checkpoint_file
 from .config import dataset_leaves
 
 if TYPE_CHECKING:
@@ -19,11 +20,7 @@ if TYPE_CHECKING:
 
 Tracker = Literal["tensorboard", "wandb", "mlflow"]
 
-TRACKERS: dict[str, dict[str, Any]] = {
-    "tensorboard": {"type": "TensorboardVisBackend"},
-    "wandb": {"type": "WandbVisBackend", "init_kwargs": {"project": "mmris"}},
-    "mlflow": {"type": "MLflowVisBackend", "exp_name": "mmris"},
-}
+TRACKERS = ("tensorboard", "wandb", "mlflow")
 # Positions along a schedule, in iterations, among the keys of parameter schedulers.
 _POSITIONS = ("begin", "end", "milestones", "T_max", "total_steps", "step_size")
 
@@ -43,7 +40,10 @@ def set_work_dir(cfg: Config, work_dir: str | None, subfolder: str = "") -> None
 
 
 def check_checkpoint(path: str, option: str) -> str:
-    """Return the path of a checkpoint that exists, or an address.
+    """Return the path of a checkpoint that can be read safely, or an address.
+
+    MMEngine reads checkpoints as plain weights, too, but falls back to running what is
+    in them when that fails; so one that would fail is refused here.
 
     Args:
         path: The file, or an address such as ``https://...``.
@@ -51,9 +51,13 @@ def check_checkpoint(path: str, option: str) -> str:
 
     Raises:
         FileNotFoundError: No such file.
+        ValueError: The file is broken, or reading it would run code.
     """
-    if "://" not in path and not Path(path).is_file():
+    if "://" in path:
+        return path
+    if not Path(path).is_file():
         raise FileNotFoundError(f"no checkpoint file {path!r} ({option})")
+    load_checkpoint_file(path)
     return path
 
 
@@ -78,7 +82,10 @@ def set_start(cfg: Config, *, resume: str | None, load_from: str | None) -> None
     if load_from is not None:
         cfg.load_from, cfg.resume = check_checkpoint(load_from, "--load-from"), False
     elif resume == "auto":
-        if (Path(cfg.work_dir) / "last_checkpoint").is_file():
+        pointer = Path(cfg.work_dir) / "last_checkpoint"
+        if pointer.is_file():
+            newest = pointer.read_text(encoding="utf-8").strip()
+            check_checkpoint(newest, f"named in {pointer}")
             # A load_from of the config would be taken for the run to continue.
             cfg.load_from, cfg.resume = None, True
     elif resume is not None:
@@ -215,8 +222,11 @@ def _stretch(scheduler: MutableMapping[str, Any], factor: float) -> None:
 def add_tracker(cfg: Config, tracker: Tracker) -> None:
     """Send scalars, pictures and the config to an experiment tracker as well.
 
+    MLflow writes to the server of ``MLFLOW_TRACKING_URI`` or, where that is not set, to
+    ``mlflow.db`` in the work dir.
+
     Args:
-        cfg: Configuration, changed in place.
+        cfg: Configuration with a ``work_dir``, changed in place.
         tracker: Which.
 
     Raises:
@@ -227,9 +237,27 @@ def add_tracker(cfg: Config, tracker: Tracker) -> None:
             f"--tracker {tracker} needs the package {tracker}, which is not installed. "
             f"Run: pip install {tracker}"
         )
-    backends = cfg.visualizer.setdefault("vis_backends", [])
-    if all(backend["type"] != TRACKERS[tracker]["type"] for backend in backends):
-        backends.append(deepcopy(TRACKERS[tracker]))
+    backend = _tracker_backend(tracker, Path(cfg.work_dir).resolve())
+    present = cfg.visualizer.get("vis_backends") or []
+    if all(entry["type"] != backend["type"] for entry in present):
+        cfg.visualizer["vis_backends"] = [*present, backend]
+
+
+def _tracker_backend(tracker: Tracker, work_dir: Path) -> dict[str, Any]:
+    if tracker == "tensorboard":
+        return {"type": "TensorboardVisBackend"}
+    if tracker == "wandb":
+        return {"type": "WandbVisBackend", "init_kwargs": {"project": "mmris"}}
+    backend = {"type": "RefMLflowVisBackend", "exp_name": "mmris"}
+    server = os.environ.get("MLFLOW_TRACKING_URI")
+    if server:
+        return {**backend, "tracking_uri": server}
+    # MMEngine's own choice, a folder of files, is refused by MLflow 3.
+    return {
+        **backend,
+        "tracking_uri": f"sqlite:///{work_dir / 'mlflow.db'}",
+        "artifact_location": (work_dir / "mlflow_artifacts").as_uri(),
+    }
 
 
 def keep_testing_only(cfg: Config) -> None:

@@ -1,3 +1,4 @@
+from .ref_mlflow_vis_backend import RefMLflowVisBackend
 from .ref_seg_visualizer import RefSegVisualizer
 
-__all__ = ["RefSegVisualizer"]
+__all__ = ["RefMLflowVisBackend", "RefSegVisualizer"]

@@ -202,3 +202,9 @@ def test_real_images_come_with_so_many_expressions(real):
     for image, item in enumerate(epochs_of(dataset, 0, 1)[0]):
         total = sum(len(r["sentences"]) for r in dataset.record(image)["references"])
         assert len(item["expressions"]) == min(5, total)
+
+
+@pytest.mark.parametrize("serialize_data", [True, False])
+def test_a_selection_that_leaves_nothing_is_refused(serialize_data):
+    with pytest.raises(ValueError, match=r"Records has no item: .* indices \[\]"):
+        Records(indices=[], serialize_data=serialize_data)

@@ -180,6 +180,7 @@ def test_two_processes_train_and_score_together(config, tmp_path):
     environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     result = subprocess.run(
         [*script, *options],
+        cwd=tmp_path,  # MMEngine leaves a folder there
         env=environment,
         capture_output=True,
         text=True,

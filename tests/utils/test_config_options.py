@@ -1,9 +1,10 @@
 import importlib.util
+import os
 
 import pytest
+import torch
 from mmengine.config import Config
 
-from mmris.utils import config_options
 from mmris.utils.config_options import (
     add_tracker,
     check_checkpoint,
@@ -96,9 +97,26 @@ def test_automatic_resume_prefers_the_work_dir_to_load_from(tmp_path):
     cfg = Config({"work_dir": str(tmp_path), "load_from": "start.pth", "resume": False})
     set_start(cfg, resume="auto", load_from=None)
     assert (cfg.load_from, cfg.resume) == ("start.pth", False)
-    (tmp_path / "last_checkpoint").write_text("iter_5.pth")
+    newest = tmp_path / "iter_5.pth"
+    (tmp_path / "last_checkpoint").write_text(str(newest))
+    with pytest.raises(FileNotFoundError, match=r"iter_5.pth' \(named in .*last_che"):
+        set_start(cfg, resume="auto", load_from=None)
+    torch.save({"state_dict": {}}, newest)
     set_start(cfg, resume="auto", load_from=None)
     assert (cfg.load_from, cfg.resume) == (None, True)
+
+
+def test_a_checkpoint_that_would_run_code_never_reaches_the_runner(tmp_path):
+    class Hostile:
+        def __reduce__(self):
+            return os.system, (f"touch {tmp_path / 'marker'}",)
+
+    path = tmp_path / "evil.pth"
+    torch.save({"state_dict": Hostile()}, path)
+    for resume, load_from in ((str(path), None), (None, str(path))):
+        with pytest.raises(ValueError, match="evil.pth cannot be read as plain"):
+            set_start(Config({}), resume=resume, load_from=load_from)
+    assert not (tmp_path / "marker").exists()
 
 
 def test_resume_and_load_from_exclude_each_other():
@@ -158,15 +176,33 @@ def test_mixed_precision_refuses_other_wrappers():
         use_mixed_precision(Config({"optim_wrapper": {"type": "ApexOptimWrapper"}}))
 
 
-def test_trackers_are_added_once(monkeypatch):
+@pytest.fixture
+def installed_trackers(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
-    cfg = Config({"visualizer": {"vis_backends": [{"type": "TensorboardVisBackend"}]}})
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+@pytest.mark.usefixtures("installed_trackers")
+def test_trackers_are_added_once():
+    backends = [{"type": "TensorboardVisBackend"}]
+    cfg = Config({"visualizer": {"vis_backends": backends}, "work_dir": "run"})
     for tracker in ("tensorboard", "wandb", "mlflow", "wandb"):
         add_tracker(cfg, tracker)
     types = [backend["type"] for backend in cfg.visualizer.vis_backends]
-    assert types == ["TensorboardVisBackend", "WandbVisBackend", "MLflowVisBackend"]
-    cfg.visualizer.vis_backends[1]["init_kwargs"]["project"] = "changed"
-    assert config_options.TRACKERS["wandb"]["init_kwargs"]["project"] == "mmris"
+    assert types == ["TensorboardVisBackend", "WandbVisBackend", "RefMLflowVisBackend"]
+
+
+@pytest.mark.usefixtures("installed_trackers")
+def test_mlflow_writes_to_the_server_or_into_the_work_dir(tmp_path, monkeypatch):
+    cfg = Config({"visualizer": {}, "work_dir": str(tmp_path)})
+    add_tracker(cfg, "mlflow")
+    (backend,) = cfg.visualizer.vis_backends
+    assert backend["tracking_uri"] == f"sqlite:///{tmp_path}/mlflow.db"
+    assert backend["artifact_location"] == f"file://{tmp_path}/mlflow_artifacts"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://server:5000")
+    cfg = Config({"visualizer": {}, "work_dir": str(tmp_path)})
+    add_tracker(cfg, "mlflow")
+    assert cfg.visualizer.vis_backends[0]["tracking_uri"] == "http://server:5000"
 
 
 def test_a_missing_tracker_names_the_command(monkeypatch):

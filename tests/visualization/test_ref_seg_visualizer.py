@@ -131,13 +131,9 @@ def test_a_data_sample_gives_one_picture_an_expression(visualizer):
 
 
 def test_backends_get_the_pictures(tmp_path):
-    visualizer = VISUALIZERS.build(
-        {
-            "type": "RefSegVisualizer",
-            "name": "files",
-            "vis_backends": [{"type": "LocalVisBackend"}],
-            "save_dir": str(tmp_path),
-        }
+    assert VISUALIZERS.get("RefSegVisualizer") is RefSegVisualizer
+    visualizer = RefSegVisualizer(
+        "files", vis_backends=[{"type": "LocalVisBackend"}], save_dir=str(tmp_path)
     )
     sample = SegDataSample()
     sample.set_field(["one"], "expressions")

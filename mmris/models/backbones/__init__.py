@@ -1,3 +1,15 @@
 from .levels import read_levels
+from .stages import (
+    SUPPORTED_BACKBONES,
+    BackboneStages,
+    find_stages,
+    read_stage_levels,
+)
 
-__all__ = ["read_levels"]
+__all__ = [
+    "SUPPORTED_BACKBONES",
+    "BackboneStages",
+    "find_stages",
+    "read_levels",
+    "read_stage_levels",
+]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from mmengine.model import BaseModule
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from mmris.structures import FusedFeatures, FusedSpec, MaskOutput
 
 
@@ -20,9 +22,12 @@ class RefDecodeHead(BaseModule, ABC):
     Attributes:
         aux_names: Names of the auxiliary outputs, so that a loss that asks for another
             one is refused when the model is built.
+        has_own_losses: Whether :meth:`own_losses` gives any, so that ``model.losses``
+            may be empty.
     """
 
     aux_names: tuple[str, ...] = ()
+    has_own_losses: bool = False
 
     def __init__(self, *, in_features: FusedSpec) -> None:
         super().__init__()
@@ -38,3 +43,16 @@ class RefDecodeHead(BaseModule, ABC):
         Returns:
             N mask logits at the head's own size, and auxiliary outputs.
         """
+
+    def own_losses(self, output: MaskOutput, masks: Tensor) -> dict[str, Tensor]:
+        """Losses that the head brings along, besides those of ``model.losses``.
+
+        Args:
+            output: What the head gave for N expressions.
+            masks: ``(N, H, W)``, 0 or 1.
+
+        Returns:
+            Scalars by name; none unless overridden.
+        """
+        del output, masks
+        return {}

@@ -33,9 +33,15 @@ class FusionNeck(BaseModule, ABC):
         in_text: What the text encoder gives; from the segmentor.
         in_indices: Which of ``in_levels`` to use, finest first; None for all.
 
+    Attributes:
+        inside_backbone: Whether the neck runs the backbone's stages itself; the
+            segmentor then builds it with ``backbone``, to look at and not to keep.
+
     Raises:
         ValueError: ``in_indices`` names a level that is not there, or out of order.
     """
+
+    inside_backbone: bool = False
 
     def __init__(
         self,

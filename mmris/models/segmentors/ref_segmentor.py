@@ -44,7 +44,8 @@ class RefSegmentor(BaseModel):
         backbone: Config of any mmseg or mmpretrain backbone, by scoped name.
         neck: Config of a fusion neck.
         decode_head: Config of a decode head.
-        losses: Configs of losses, each with a name of its own.
+        losses: Configs of losses, each with a name of its own; may be empty if the
+            decode head brings its own.
         test_cfg: ``threshold`` and ``expressions_per_chunk``.
         data_preprocessor: Config of the data preprocessor.
         backbone_levels: Channels and strides of the backbone's levels, instead of
@@ -76,9 +77,10 @@ class RefSegmentor(BaseModel):
             levels = read_levels(self.backbone)
         else:
             levels = tuple(LevelSpec(**level) for level in backbone_levels)
-        self.neck: FusionNeck = MODELS.build(
-            {**neck, "in_levels": levels, "in_text": self.text_encoder.spec}
-        )
+        given = {"in_levels": levels, "in_text": self.text_encoder.spec}
+        if _works_inside_backbone(neck):
+            given["backbone"] = self.backbone
+        self.neck: FusionNeck = MODELS.build({**neck, **given})
         self.decode_head: RefDecodeHead = MODELS.build(
             {**decode_head, "in_features": self.neck.spec}
         )
@@ -182,7 +184,8 @@ class RefSegmentor(BaseModel):
                 "stands before RefResize"
             )
         entries = cast("list[MaskLoss]", list(self.losses))
-        return {loss.name: loss(output, masks) for loss in entries}
+        losses = {loss.name: loss(output, masks) for loss in entries}
+        return {**losses, **self.decode_head.own_losses(output, masks)}
 
     def predict(
         self, inputs: Tensor, data_samples: Sequence[SegDataSample], image_index: Tensor
@@ -243,11 +246,20 @@ def _one_sample_an_image(
     return torch.arange(len(counts)).repeat_interleave(counts).to(device)
 
 
+def _works_inside_backbone(neck: dict[str, Any]) -> bool:
+    kind = neck.get("type")
+    neck_class = MODELS.get(kind) if isinstance(kind, str) else kind
+    return bool(getattr(neck_class, "inside_backbone", False))
+
+
 def _check_losses(losses: list[MaskLoss], head: RefDecodeHead) -> None:
     names = [loss.name for loss in losses]
-    if not names or len(set(names)) < len(names):
+    if len(set(names)) < len(names):
+        raise ValueError(f"model.losses has the names {names}; give each its own")
+    if not names and not head.has_own_losses:
         raise ValueError(
-            f"model.losses has the names {names}; give at least one, each its own"
+            f"model.losses is empty and model.decode_head {type(head).__name__} brings "
+            "no loss of its own; give at least one"
         )
     outputs = ("logits", *head.aux_names)
     for loss in losses:

@@ -1,0 +1,253 @@
+"""Cross-modal self-attention between all pairs of a word and a pixel.
+
+Shapes: B images, N expressions, T words, P = H * W positions, d attention channels.
+Paper: Ye et al., "Cross-Modal Self-Attention Network for Referring Image
+Segmentation", CVPR 2019, https://arxiv.org/abs/1904.04745, sections "Multimodal
+Features" and "Cross-Modal Self-Attention".
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from mmengine.model import xavier_init
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mmris.models.layers import NUM_COORDINATES, coordinate_map
+from mmris.registry import MODELS
+
+from ._averaged_attention import averaged_attention
+from .fusion_block import FusionBlock
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from mmris.structures import LevelSpec, TextFeatures, TextSpec
+
+# Bounds the norm: the square of it bounds the sum of squares.
+_SMALLEST_NORM = 1e-6
+
+
+class _ImagePart(NamedTuple):
+    """What needs no words, once an image.
+
+    Attributes:
+        query: a, ``(B, d, P)``.
+        key: c, ``(B, d, P)``.
+        value: g, ``(B, d, P)``.
+        scores: a . c of all pairs of positions, ``(B, P, P)``, at least in float32.
+        residual: What the 1x1 convolution makes of pixels and coordinates, with its
+            bias, ``(B, out_channels, H, W)``.
+    """
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    scores: Tensor
+    residual: Tensor
+
+
+@MODELS.register_module()
+class CrossModalAttentionBlock(FusionBlock):
+    r"""Self-attention over the P T pairs of pixel and word, averaged over the words.
+
+    A pair has the feature
+    :math:`f_{pn} = [v_p / \|v_p\|;\; e_n / \|e_n\|;\; O_p]` of pixel, word and eight
+    coordinates. With :math:`q, k, u` linear in f, and without a scale,
+
+    .. math::
+        \hat u_{pn} &= \sum_{p'n'} \mathrm{softmax}_{p'n'}(q_{pn} \cdot k_{p'n'})
+            \, u_{p'n'} \\
+        \hat f_p &= \mathrm{mean}_n (W_{\hat v} \hat u_{pn} + f_{pn}), \qquad
+        X_p = \mathrm{ReLU}(W_x \hat f_p + b_x)
+
+    The parameters are those of the equations, but no pair is ever formed. All maps are
+    linear, so q, k, u are sums of a part of the pixel and one of the word,
+    :math:`q_{pn} = a_p + b_n`, :math:`k_{pn} = c_p + d_n`, :math:`u_{pn} = g_p + h_n`.
+    A score is then a sum of a term in p' and one in n', its softmax a product of two,
+
+    .. math::
+        \hat u_{pn} = \sum_{p'} \mathrm{softmax}_{p'}(a_p c_{p'} + b_n c_{p'})\, g_{p'}
+            + \sum_{n'} \mathrm{softmax}_{n'}(a_p d_{n'} + b_n d_{n'})\, h_{n'},
+
+    and the mean over n moves in front of g, h and :math:`W_{\hat v}`, which merges with
+    :math:`W_x`. This is exact in training and evaluation; the largest tensor is P x P
+    an expression. Parts of the image, :math:`a c^\top` among them, run once an image.
+
+    Padded words have weight zero as keys, and the mean over n is over valid words.
+    Scores and softmax are in float32 also under autocast: without a scale they grow
+    beyond what bfloat16 resolves.
+
+    Args:
+        in_level: The level; from the placement.
+        in_text: What the text encoder gives; from the placement.
+        attention_channels: d, channels of q, k and u; 512 in the paper.
+        out_channels: Channels of X, 500 in the paper; None for as many as the level
+            has.
+
+    Deviations: none from the equations. Where the paper is silent: it writes no bias in
+    q, k, u and :math:`W_{\hat v}`, and there is none (a key's would be lost in the
+    softmax, those of u and :math:`W_{\hat v}` would be part of :math:`b_x`); the ReLU
+    and the Xavier initialisation are the released code's. That code also has ReLU in q,
+    k, u and the output and pools keys and values, which the paper does not: not built.
+
+    Example:
+        >>> import torch
+        >>> from mmris.models import CrossModalAttentionBlock
+        >>> from mmris.structures import LevelSpec, TextFeatures, TextSpec
+        >>> block = CrossModalAttentionBlock(
+        ...     in_level=LevelSpec(channels=6, stride=8),
+        ...     in_text=TextSpec(token_channels=4, sentence_channels=4),
+        ...     attention_channels=16,
+        ...     out_channels=10,
+        ... )
+        >>> mask = torch.tensor([[True, True, True], [True, False, False]])
+        >>> text = TextFeatures(torch.rand(2, 3, 4), mask, torch.rand(2, 4))
+        >>> block(torch.rand(1, 6, 5, 7), text, torch.tensor([0, 0])).shape
+        torch.Size([2, 10, 5, 7])
+    """
+
+    def __init__(
+        self,
+        *,
+        in_level: LevelSpec,
+        in_text: TextSpec,
+        attention_channels: int,
+        out_channels: int | None = None,
+    ) -> None:
+        super().__init__(in_level=in_level, in_text=in_text, out_channels=out_channels)
+        pair = in_level.channels + in_text.token_channels + NUM_COORDINATES
+        self.query = nn.Linear(pair, attention_channels, bias=False)
+        self.key = nn.Linear(pair, attention_channels, bias=False)
+        self.value = nn.Linear(pair, attention_channels, bias=False)
+        self.output = nn.Linear(attention_channels, pair, bias=False)
+        self.reduce = nn.Linear(pair, self.out_channels)
+        for linear in (self.query, self.key, self.value, self.output, self.reduce):
+            xavier_init(linear, distribution="uniform")
+
+    def project(self, level: Tensor) -> _ImagePart:
+        """The parts of pixels and coordinates, and the scores between pixels.
+
+        Args:
+            level: ``(B, C_i, H, W)``.
+
+        Returns:
+            What :meth:`fuse` wants.
+        """
+        height, width = level.shape[-2:]
+        level = _at_least_float32(level)
+        place = coordinate_map(height, width, device=level.device, dtype=level.dtype)
+        place = place.flatten(1)  # (8, P)
+        pixels = _normalise(level.flatten(2), dim=1)  # (B, C_i, P)
+        with _no_autocast(level):
+            query = self._of_pixels(self.query, pixels, place)  # (B, d, P)
+            key = self._of_pixels(self.key, pixels, place)
+            scores = query.transpose(1, 2) @ key  # (B, P, P)
+        value = self._of_pixels(self.value, pixels, place)
+        residual = self._of_pixels(self.reduce, pixels, place)
+        residual = residual + self.reduce.bias[:, None]
+        residual = residual.view(len(level), -1, height, width)
+        return _ImagePart(query, key, value, scores, residual)
+
+    def fuse(
+        self, projected: _ImagePart, text: TextFeatures, image_index: Tensor
+    ) -> Tensor:
+        """Attend, average over the words, and mix.
+
+        Args:
+            projected: What :meth:`project` gave for B images.
+            text: N expressions.
+            image_index: ``(N,)`` int64, the image of each.
+
+        Returns:
+            ``(N, out_channels, H, W)``.
+        """
+        # Whatever stands in padding, infinities included, must not reach a product.
+        tokens = _at_least_float32(text.tokens)
+        words = _normalise(tokens.masked_fill(~text.mask[:, :, None], 0), dim=2)
+        weights = text.mask.to(words.dtype)
+        weights = weights / weights.sum(dim=1, keepdim=True)  # (N, T)
+
+        to_pixels, to_words = self._attention(
+            projected, words, text.mask, weights, image_index
+        )
+        value = projected.value[image_index].transpose(1, 2)  # (N, P, d)
+        gathered = to_pixels @ value + to_words @ self._of_words(self.value, words)
+        merged = self.reduce.weight @ self.output.weight  # (out_channels, d)
+        mixed = merged @ gathered.transpose(1, 2)  # (N, out_channels, P)
+
+        mean_word = (weights[:, :, None] * words).sum(dim=1)  # (N, C_t)
+        said = self._of_words(self.reduce, mean_word)  # (N, out_channels)
+        residual = projected.residual[image_index] + said[:, :, None, None]
+        return torch.relu(mixed.view(residual.shape) + residual)
+
+    def _attention(
+        self,
+        image: _ImagePart,
+        words: Tensor,
+        mask: Tensor,
+        weights: Tensor,
+        image_index: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """The two factors of the attention, averaged over the words of the query.
+
+        Args:
+            image: B images.
+            words: Normalised, ``(N, T, C_t)``.
+            mask: ``(N, T)`` bool.
+            weights: Of each word in the average, ``(N, T)``.
+            image_index: ``(N,)`` int64.
+
+        Returns:
+            From each position to positions, ``(N, P, P)``, and to words, ``(N, P, T)``.
+        """
+        with _no_autocast(words):
+            query, key = image.query[image_index], image.key[image_index]  # (N, d, P)
+            word_query = self._of_words(self.query, words)  # (N, T, d)
+            word_key = self._of_words(self.key, words).transpose(1, 2)  # (N, d, T)
+            # A score is the sum of four terms: query pixel or word, key pixel or word.
+            pixel_pixel = image.scores[image_index]  # (N, P, P)
+            word_pixel = word_query @ key  # (N, T, P)
+            pixel_word = query.transpose(1, 2) @ word_key  # (N, P, T)
+            word_word = word_query @ word_key  # (N, T, T)
+            pixel_word = pixel_word.masked_fill(~mask[:, None], -torch.inf)
+            to_pixels = averaged_attention(pixel_pixel, word_pixel, weights)
+            to_words = averaged_attention(pixel_word, word_word, weights)
+        return to_pixels, to_words
+
+    def _of_pixels(self, linear: nn.Linear, pixels: Tensor, place: Tensor) -> Tensor:
+        """The part of pixels and coordinates, ``(B, C_i, P)`` to ``(B, C_out, P)``."""
+        visual, _, position = self._columns(linear)
+        return visual @ pixels + position @ place
+
+    def _of_words(self, linear: nn.Linear, words: Tensor) -> Tensor:
+        """The part of the words, ``(..., C_t)`` to ``(..., C_out)``."""
+        _, columns, _ = self._columns(linear)
+        return functional.linear(words, columns)
+
+    def _columns(self, linear: nn.Linear) -> tuple[Tensor, Tensor, Tensor]:
+        """The columns of a weight that meet pixel, word and coordinates."""
+        channels = (self.in_level.channels, self.in_text.token_channels)
+        visual, word, position = torch.split(
+            linear.weight, [*channels, NUM_COORDINATES], dim=1
+        )
+        return visual, word, position
+
+
+def _normalise(features: Tensor, *, dim: int) -> Tensor:
+    return functional.normalize(features, dim=dim, eps=_SMALLEST_NORM)
+
+
+def _at_least_float32(features: Tensor) -> Tensor:
+    return features.to(torch.promote_types(features.dtype, torch.float32))
+
+
+def _no_autocast(features: Tensor) -> AbstractContextManager[Any]:
+    # Entered only where there is one: an exported graph would keep it as a subgraph.
+    device = features.device.type
+    if torch.is_autocast_enabled(device):
+        return torch.autocast(device, enabled=False)
+    return nullcontext()

@@ -1,0 +1,97 @@
+"""Every config loads, builds, and goes together with every dataset."""
+
+import copy
+
+import pytest
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.optim import build_optim_wrapper
+
+from mmris.registry import DATASETS, METRICS, MODELS, PARAM_SCHEDULERS
+from mmris.utils.config import switch_dataset
+from tests.conftest import REPOSITORY
+
+CONFIGS = REPOSITORY / "configs"
+BASES = CONFIGS / "_base_"
+METHODS = sorted(path for path in CONFIGS.rglob("*.py") if BASES not in path.parents)
+SOURCES = sorted((BASES / "datasets").glob("*.py"))
+SPLITS = ("train", "val", "test")
+
+
+def name(path):
+    return path.stem
+
+
+def bases_of(path):
+    found = Config._get_base_files(str(path))
+    return [(path.parent / base).resolve() for base in found]
+
+
+def test_there_are_configs():
+    assert len(METHODS) >= 2
+    assert len(SOURCES) >= 6
+
+
+@pytest.mark.parametrize("path", METHODS, ids=name)
+def test_at_most_two_files_deep_with_the_command_on_top(path):
+    for base in bases_of(path):
+        assert BASES in base.parents or base in METHODS, base
+        for below in bases_of(base):
+            assert BASES in below.parents, f"{path} reaches {below} through {base}"
+    assert "# Command: python tools/train.py" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", METHODS, ids=name)
+def test_model_optimizer_and_schedule_build(path):
+    config = Config.fromfile(path)
+    model = MODELS.build(copy.deepcopy(config.model))
+    wrapper = build_optim_wrapper(model, copy.deepcopy(config.optim_wrapper))
+    for scheduler in config.param_scheduler:
+        PARAM_SCHEDULERS.build({**scheduler, "optimizer": wrapper.optimizer})
+    ends = [s["end"] for s in config.param_scheduler if s.get("end") is not None]
+    assert max(ends) == config.train_cfg.max_iters
+
+
+@pytest.mark.parametrize("path", METHODS, ids=name)
+def test_pipelines_build_and_score_at_the_original_size(path):
+    config = Config.fromfile(path)
+    for split in SPLITS:
+        steps = config[f"{split}_dataloader"].dataset.pipeline
+        Compose(copy.deepcopy(steps))
+        order = [step["type"] for step in steps]
+        masks_first = order.index("LoadRefMasks") < order.index("RefResize")
+        assert masks_first == (split == "train")
+        METRICS.build(copy.deepcopy(config.get(f"{split}_evaluator", {}))) if (
+            split != "train"
+        ) else None
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=name)
+def test_data_sources_hold_data_only(source):
+    text = source.read_text(encoding="utf-8")
+    for word in ("pipeline", "RefResize", "model"):
+        assert f"{word}=" not in text
+    config = Config.fromfile(source)
+    for split in SPLITS:
+        dataset = config[f"{split}_dataloader"].dataset
+        DATASETS.build({**copy.deepcopy(dataset), "lazy_init": True})
+        assert bool(dataset.get("test_mode")) == (split != "train")
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=name)
+@pytest.mark.parametrize("path", METHODS, ids=name)
+def test_every_method_goes_with_every_dataset(path, source):
+    config = Config.fromfile(path)
+    before = {split: config[f"{split}_dataloader"].dataset.pipeline for split in SPLITS}
+    switch_dataset(config, source.stem)
+    plain = Config.fromfile(source)
+    for split in SPLITS:
+        dataset = dict(config[f"{split}_dataloader"].dataset)
+        assert dataset.pop("pipeline") == before[split]
+        dataset.pop("sampling", None)
+        dataset.pop("expressions_per_image", None)
+        # No key of the dataset before has survived.
+        assert dataset == dict(plain[f"{split}_dataloader"].dataset)
+        DATASETS.build(
+            {**copy.deepcopy(config[f"{split}_dataloader"].dataset), "lazy_init": True}
+        )

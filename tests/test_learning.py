@@ -1,0 +1,60 @@
+"""Models learn what they are shown: slow, run with ``pytest -m slow``."""
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from tests.conftest import REPOSITORY
+
+SIZE = (192, 192)
+
+
+def on_photographs(config, data_root, work_dir, iterations):
+    """The config with mini_refcoco's training photographs to train and score on."""
+    config = Config.fromfile(REPOSITORY / config)
+    config.work_dir = str(work_dir)
+    config.default_hooks.pop("visualization")
+    config.default_hooks.checkpoint.interval = iterations
+    config.train_cfg.update(max_iters=iterations, val_interval=iterations)
+    config.model.text_encoder.num_embeddings = 400
+    for split in ("train", "val", "test"):
+        loader = config[f"{split}_dataloader"]
+        kept = {
+            key: loader.dataset[key]
+            for key in ("pipeline", "sampling", "expressions_per_image")
+            if key in loader.dataset
+        }
+        for transform in kept["pipeline"]:
+            if transform["type"] == "RefResize":
+                transform["size"] = SIZE
+        loader.dataset = {
+            "type": "ReferDataset",
+            "dataset": "refcoco",
+            "partition": "unc",
+            "split": "train",
+            "data_root": str(data_root),
+            "test_mode": split != "train",
+            **kept,
+        }
+    for scheduler in config.param_scheduler:
+        if scheduler.get("end", 0) > iterations:
+            scheduler["end"] = iterations
+    return config
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("config", "expected"), [("configs/baseline/baseline_tiny_shapes.py", 80.0)]
+)
+def test_twelve_photographs_are_learnt(config, expected, test_data, tmp_path):
+    """Within 1,000 iterations of 32 expressions, logits at a quarter of the input."""
+    torch.set_num_threads(torch.multiprocessing.cpu_count())
+    config = on_photographs(config, test_data / "mini_refcoco", tmp_path, 1000)
+    assert config.train_dataloader.batch_size == 8
+    assert config.train_dataloader.dataset.expressions_per_image == 4
+    runner = Runner.from_cfg(config)
+    runner.train()
+    scores = runner.val_loop.run()
+    assert len(runner.val_dataloader.dataset) == 12
+    assert scores["mIoU"] >= expected, scores
