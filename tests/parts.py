@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from tempfile import TemporaryDirectory
+
 import torch
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
-from mmris.models import BaseTextEncoder, FusionNeck, RefDecodeHead
+from mmris.models import (
+    BaseTextEncoder,
+    FusionBlock,
+    FusionNeck,
+    LevelAggregation,
+    LevelExchange,
+    MaskDecoder,
+    RefDecodeHead,
+    WordTextEncoder,
+)
 from mmris.registry import MODELS
+from tests import language_models
+from tests.language_models import WORDS
 
-WORDS = ["the", "a", "red", "blue", "circle", "square", "on", "left", "of", "above"]
+# The word list of the smallest language model; gone when the tests end.
+_FOLDER = TemporaryDirectory()
 
 TEXT_ENCODERS = {
     "EmbeddingTextEncoder": {"num_embeddings": 20, "embedding_channels": 6},
@@ -25,6 +39,7 @@ TEXT_ENCODERS = {
         "hidden_channels": 7,
         "bidirectional": False,
     },
+    "HuggingFaceTextEncoder": language_models.bert(_FOLDER.name),
 }
 NECKS = {
     "DecoderFusion": {
@@ -34,6 +49,16 @@ NECKS = {
         "block": {"type": "ConcatBlock", "channels": 8},
         "stages": (1, 3),
     },
+}
+FUSION_BLOCKS = {
+    "ConcatBlock": {"channels": 8},
+    "CrossModalAttentionBlock": {"attention_channels": 8},
+}
+EXCHANGES = {"GatedExchange": {}}
+AGGREGATIONS = {"FPNAggregation": {"channels": 8}, "SumAggregation": {}}
+MASK_DECODERS = {
+    "ConvMaskDecoder": {"channels": 8, "num_convs": 1},
+    "ScoreMaskDecoder": {},
 }
 DECODE_HEADS = {
     "MMSegDecodeHead": {
@@ -87,6 +112,22 @@ def head_names():
     return registered(RefDecodeHead)
 
 
+def block_names():
+    return registered(FusionBlock)
+
+
+def exchange_names():
+    return registered(LevelExchange)
+
+
+def aggregation_names():
+    return registered(LevelAggregation)
+
+
+def mask_decoder_names():
+    return registered(MaskDecoder)
+
+
 def model_config(
     *,
     backbone="mmseg.ResNetV1c",
@@ -124,7 +165,8 @@ def build_model(config):
     """A model with a vocabulary and lively statistics in its normalisations."""
     torch.manual_seed(0)
     model = MODELS.build(config)
-    model.text_encoder.build_vocabulary(WORDS)
+    if isinstance(model.text_encoder, WordTextEncoder):
+        model.text_encoder.build_vocabulary(WORDS)
     model.init_weights()
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):

@@ -23,6 +23,10 @@ def test_every_registered_part_has_its_smallest_config():
     assert parts.neck_names() == sorted(parts.NECKS)
     assert parts.head_names() == sorted(parts.DECODE_HEADS)
     assert parts.text_encoder_names() == sorted(parts.TEXT_ENCODERS)
+    assert parts.block_names() == sorted(parts.FUSION_BLOCKS)
+    assert parts.exchange_names() == sorted(parts.EXCHANGES)
+    assert parts.aggregation_names() == sorted(parts.AGGREGATIONS)
+    assert parts.mask_decoder_names() == sorted(parts.MASK_DECODERS)
 
 
 def check(model):
@@ -64,6 +68,43 @@ def test_necks_heads_and_text_encoders(neck, head, text_encoder):
             parts.model_config(neck=neck, decode_head=head, text_encoder=text_encoder)
         )
     )
+
+
+@pytest.mark.parametrize("neck", ["DecoderFusion", "EncoderFusion"])
+@pytest.mark.parametrize("block", parts.block_names())
+def test_fusion_blocks_and_placements(block, neck):
+    config = parts.model_config(neck=neck)
+    config["neck"]["block"] = {"type": block, **parts.FUSION_BLOCKS[block]}
+    check(parts.build_model(config))
+
+
+@pytest.mark.parametrize("text_encoder", parts.text_encoder_names())
+@pytest.mark.parametrize("block", parts.block_names())
+def test_fusion_blocks_and_text_encoders(block, text_encoder):
+    config = parts.model_config(text_encoder=text_encoder)
+    config["neck"]["block"] = {"type": block, **parts.FUSION_BLOCKS[block]}
+    check(parts.build_model(config))
+
+
+@pytest.mark.parametrize(
+    ("exchange", "aggregation", "mask_decoder"),
+    itertools.product(
+        [None, *parts.exchange_names()],
+        parts.aggregation_names(),
+        parts.mask_decoder_names(),
+    ),
+)
+def test_exchanges_aggregations_and_mask_decoders(exchange, aggregation, mask_decoder):
+    config = parts.model_config(decode_head="MultiLevelDecodeHead")
+    config["decode_head"] = {
+        "type": "MultiLevelDecodeHead",
+        "aggregation": {"type": aggregation, **parts.AGGREGATIONS[aggregation]},
+        "mask_decoder": {"type": mask_decoder, **parts.MASK_DECODERS[mask_decoder]},
+    }
+    if exchange is not None:
+        own = {"type": exchange, **parts.EXCHANGES[exchange]}
+        config["decode_head"]["exchange"] = own
+    check(parts.build_model(config))
 
 
 @pytest.mark.parametrize("backbone", sorted(parts.BACKBONES))

@@ -21,6 +21,7 @@ from .text_encoders import (
     BaseTextEncoder,
     EmbeddingTextEncoder,
     GRUTextEncoder,
+    HuggingFaceTextEncoder,
     LSTMTextEncoder,
     WordTextEncoder,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "FusionNeck",
     "GRUTextEncoder",
     "GatedExchange",
+    "HuggingFaceTextEncoder",
     "LSTMTextEncoder",
     "LevelAggregation",
     "LevelExchange",

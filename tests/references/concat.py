@@ -23,6 +23,8 @@ def concat_fuse(block, visual, sentence):
         ],
         dim=1,
     )
+    centred = sentence - sentence.mean()
+    sentence = centred / torch.sqrt((centred**2).mean() + 1e-5)
     convolution, norm, _ = block.mix
     out = visual.new_zeros(block.out_channels, height, width)
     for h in range(height):

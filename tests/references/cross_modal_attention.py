@@ -4,7 +4,7 @@ import torch
 
 
 def place_of(h, w, height, width):
-    """Left, top, right, bottom, centre of a cell on a map from -1 to 1, and its size."""
+    """Left, top, right, bottom and centre of a cell, from -1 to 1, and its size."""
     left, right = 2 * w / width - 1, 2 * (w + 1) / width - 1
     top, bottom = 2 * h / height - 1, 2 * (h + 1) / height - 1
     middle = [(left + right) / 2, (top + bottom) / 2]

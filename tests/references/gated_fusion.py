@@ -6,8 +6,8 @@ from tests.references.fpn import bilinear
 
 
 def gate_maps(convolution, level):
-    """Memory and reset gate: a 3x3 convolution of zero-padded values, then a sigmoid."""
-    channels, height, width = level.shape
+    """Memory and reset gate: a 3x3 convolution, zero-padded, then a sigmoid."""
+    _, height, width = level.shape
     gates = level.new_zeros(2, height, width)
     for gate in range(2):
         for h in range(height):

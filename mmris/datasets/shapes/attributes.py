@@ -25,9 +25,9 @@ SHAPES = ("circle", "square", "triangle", "star", "cross", "ring", "diamond")
 
 # "medium" has no word: sentences speak of small and large shapes only.
 SIZES: dict[str, tuple[float, float]] = {
-    "small": (6.5, 7.5),
-    "medium": (10.5, 12.0),
-    "large": (15.5, 17.5),
+    "small": (8.0, 9.0),
+    "medium": (12.0, 13.5),
+    "large": (17.0, 19.0),
 }
 SIZE_NAMES = tuple(SIZES)
 

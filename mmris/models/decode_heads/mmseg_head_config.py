@@ -58,6 +58,7 @@ def complete_head_config(
                 f"{where}.{name} is given, but a mask has one class and one logit, and "
                 "its threshold is model.test_cfg.threshold; leave it out"
             )
+    _check_sampler(config.get("sampler"), where, use_head_loss)
     index = _level_index(config, SUPPORTED_HEADS[kind], in_features, where)
     complete = {
         **config,
@@ -93,8 +94,8 @@ def _level_index(
     several = reads_several or transform is not None
     number = len(in_features.levels)
     index = config.get("in_index", list(range(number)) if several else number - 1)
-    is_list = isinstance(index, (list, tuple))
-    if is_list != several or (is_list and not index):
+    is_list = isinstance(index, (list, tuple)) and len(index) > 0
+    if not (is_list if several else isinstance(index, int)):
         wanted = (
             "a list of levels"
             if several
@@ -154,3 +155,17 @@ def _loss(config: Any, where: str, use_head_loss: bool) -> dict[str, Any]:
             "with 'loss' to count in training"
         )
     return {**_LOSS, **config}
+
+
+def _check_sampler(config: dict[str, Any] | None, where: str, used: bool) -> None:
+    if config is not None and not used:
+        raise ValueError(
+            f"{where}.sampler is given and not used: it picks pixels for the head's "
+            "own loss; set model.decode_head.use_head_loss=True, or leave it out"
+        )
+    if config is not None and config.get("thresh") is not None:
+        raise ValueError(
+            f"{where}.sampler.thresh is {config['thresh']}: mmseg's sampler compares "
+            "it with a softmax over classes, and there is one logit; leave it out, "
+            "min_kept alone keeps the pixels of the largest loss"
+        )

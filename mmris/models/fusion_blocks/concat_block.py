@@ -28,7 +28,7 @@ class ConcatBlock(FusionBlock):
     r"""Concatenates visual feature, tiled sentence and coordinates.
 
     .. math::
-        Y = \mathrm{ReLU}(\mathrm{BN}(W [V; \mathrm{tile}(s); O])), \qquad
+        Y = \mathrm{ReLU}(\mathrm{BN}(W [V; \mathrm{tile}(\mathrm{norm}(s)); O])), \qquad
         F = \mathrm{ReLU}(\mathrm{BN}(U Y))
 
     The 1x1 kernel W is kept in three parts, one for each input, and their answers are
@@ -42,7 +42,10 @@ class ConcatBlock(FusionBlock):
         out_channels: Channels of F; None for as many as the level has.
 
     Deviations: the papers leave open what follows the first 1x1 convolution; batch
-    normalisation, ReLU and a second 1x1 convolution do here.
+    normalisation, ReLU and a second 1x1 convolution do here. The sentence is brought to
+    zero mean and unit variance over its channels (CMPC and CMSA scale theirs to unit
+    length): an untrained encoder's is so small beside the visual feature that training
+    would take long to notice it.
     """
 
     def __init__(
@@ -56,6 +59,9 @@ class ConcatBlock(FusionBlock):
         super().__init__(in_level=in_level, in_text=in_text, out_channels=out_channels)
         # The normalisation that follows removes any bias.
         self.visual = nn.Conv2d(in_level.channels, channels, kernel_size=1, bias=False)
+        self.sentence_norm = nn.LayerNorm(
+            in_text.sentence_channels, elementwise_affine=False
+        )
         self.sentence = nn.Linear(in_text.sentence_channels, channels, bias=False)
         self.position = nn.Conv2d(NUM_COORDINATES, channels, kernel_size=1, bias=False)
         self.norm = nn.BatchNorm2d(channels)
@@ -88,7 +94,7 @@ class ConcatBlock(FusionBlock):
         Returns:
             ``(N, out_channels, H, W)``.
         """
-        said = self.sentence(text.sentence)[:, :, None, None]  # (N, channels, 1, 1)
-        joint = torch.relu(self.norm(projected[image_index] + said))
+        said = self.sentence(self.sentence_norm(text.sentence))  # (N, channels)
+        joint = torch.relu(self.norm(projected[image_index] + said[:, :, None, None]))
         fused: Tensor = self.mix(joint)
         return fused

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # Bounds the norm: the square of it bounds the sum of squares.
 _SMALLEST_NORM = 1e-6
+# Bounds the memory of the attention between pixels, and keeps it in a CPU's cache.
+_QUERIES_AT_A_TIME = 400
 
 
 class _ImagePart(NamedTuple):
@@ -48,6 +50,21 @@ class _ImagePart(NamedTuple):
     value: Tensor
     scores: Tensor
     residual: Tensor
+
+
+class _ScoreTerms(NamedTuple):
+    """A score of a query pair and a key pair has four terms; these need words.
+
+    Attributes:
+        word_pixel: b . c of the word of the query and the pixel of the key,
+            ``(N, T, P)``.
+        pixel_word: a . d, ``(N, P, T)``, minus infinity for padded words as keys.
+        word_word: b . d, ``(N, T, T)``.
+    """
+
+    word_pixel: Tensor
+    pixel_word: Tensor
+    word_word: Tensor
 
 
 @MODELS.register_module()
@@ -171,11 +188,18 @@ class CrossModalAttentionBlock(FusionBlock):
         weights = text.mask.to(words.dtype)
         weights = weights / weights.sum(dim=1, keepdim=True)  # (N, T)
 
-        to_pixels, to_words = self._attention(
-            projected, words, text.mask, weights, image_index
-        )
+        terms = self._score_terms(projected, words, text.mask, image_index)
         value = projected.value[image_index].transpose(1, 2)  # (N, P, d)
-        gathered = to_pixels @ value + to_words @ self._of_words(self.value, words)
+        gathered = torch.cat(
+            [
+                averaged_attention(pixels[image_index], terms.word_pixel, weights)
+                @ value
+                for pixels in projected.scores.split(_QUERIES_AT_A_TIME, dim=1)
+            ],
+            dim=1,
+        )  # (N, P, d)
+        to_words = averaged_attention(terms.pixel_word, terms.word_word, weights)
+        gathered = gathered + to_words @ self._of_words(self.value, words)
         merged = self.reduce.weight @ self.output.weight  # (out_channels, d)
         mixed = merged @ gathered.transpose(1, 2)  # (N, out_channels, P)
 
@@ -184,39 +208,29 @@ class CrossModalAttentionBlock(FusionBlock):
         residual = projected.residual[image_index] + said[:, :, None, None]
         return torch.relu(mixed.view(residual.shape) + residual)
 
-    def _attention(
-        self,
-        image: _ImagePart,
-        words: Tensor,
-        mask: Tensor,
-        weights: Tensor,
-        image_index: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """The two factors of the attention, averaged over the words of the query.
+    def _score_terms(
+        self, image: _ImagePart, words: Tensor, mask: Tensor, image_index: Tensor
+    ) -> _ScoreTerms:
+        """The terms of the scores that need words.
 
         Args:
             image: B images.
             words: Normalised, ``(N, T, C_t)``.
             mask: ``(N, T)`` bool.
-            weights: Of each word in the average, ``(N, T)``.
             image_index: ``(N,)`` int64.
-
-        Returns:
-            From each position to positions, ``(N, P, P)``, and to words, ``(N, P, T)``.
         """
         with _no_autocast(words):
-            query, key = image.query[image_index], image.key[image_index]  # (N, d, P)
             word_query = self._of_words(self.query, words)  # (N, T, d)
             word_key = self._of_words(self.key, words).transpose(1, 2)  # (N, d, T)
-            # A score is the sum of four terms: query pixel or word, key pixel or word.
-            pixel_pixel = image.scores[image_index]  # (N, P, P)
-            word_pixel = word_query @ key  # (N, T, P)
-            pixel_word = query.transpose(1, 2) @ word_key  # (N, P, T)
-            word_word = word_query @ word_key  # (N, T, T)
-            pixel_word = pixel_word.masked_fill(~mask[:, None], -torch.inf)
-            to_pixels = averaged_attention(pixel_pixel, word_pixel, weights)
-            to_words = averaged_attention(pixel_word, word_word, weights)
-        return to_pixels, to_words
+            pixel_query = image.query[image_index].transpose(1, 2)  # (N, P, d)
+            pixel_word = (pixel_query @ word_key).masked_fill(
+                ~mask[:, None], -torch.inf
+            )
+            return _ScoreTerms(
+                word_pixel=word_query @ image.key[image_index],
+                pixel_word=pixel_word,
+                word_word=word_query @ word_key,
+            )
 
     def _of_pixels(self, linear: nn.Linear, pixels: Tensor, place: Tensor) -> Tensor:
         """The part of pixels and coordinates, ``(B, C_i, P)`` to ``(B, C_out, P)``."""

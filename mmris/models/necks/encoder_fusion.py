@@ -92,7 +92,7 @@ class EncoderFusion(FusionNeck):
         stem, levels = read_stage_levels(self.family, backbone)
         _check_stages(self.stages, self.out_stages)
         self.stem_level = stem_level
-        if stem_level and not self.family.finer_stem:
+        if stem_level and stem.stride >= levels[0].stride:
             raise ValueError(
                 "model.neck.stem_level is True, but the stem of model.backbone "
                 f"{type(backbone).__name__} is no finer than its first stage; leave "

@@ -106,7 +106,7 @@ def test_every_parameter_has_a_gradient(sizes):
     sum(level.square().sum() for level in exchange(fused).maps).backward()
     for name, parameter in exchange.named_parameters():
         assert torch.isfinite(parameter.grad).all(), name
-        assert (parameter.grad != 0).all(), name
+        assert parameter.grad.abs().sum() > 0, name
 
 
 def test_levels_of_several_widths_are_refused():

@@ -148,7 +148,7 @@ def test_misfits_are_refused_when_built():
         r"reads output 'edge', but model.decode_head MultiLevelDecodeHead gives",
         losses=[{"type": "MaskLoss", "name": "loss", "loss": bce, "output": "edge"}],
     )
-    refused("give at least one", losses=[])
+    refused("brings no loss of its own; give at least one", losses=[])
     refused(
         r"in_indices is \[7\], but model.backbone gives 4 levels",
         neck={"type": "DecoderFusion", "block": {}, "in_indices": [7]},

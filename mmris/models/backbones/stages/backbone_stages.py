@@ -20,13 +20,7 @@ class BackboneStages(ABC):
 
     The way from one stage's size to the next (max-pooling, patch merging) belongs to
     the stage that it leads to.
-
-    Attributes:
-        finer_stem: Whether the stem's maps are finer than those of the first stage, and
-            so are a level of their own.
     """
-
-    finer_stem: bool = False
 
     @abstractmethod
     def num_stages(self, backbone: nn.Module) -> int:

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 class ResNetStages(BackboneStages):
     """Stem before max-pooling, then the residual layers; outputs as they are."""
 
-    finer_stem = True
-
     def num_stages(self, backbone: Any) -> int:
         """See :class:`BackboneStages`."""
         return len(backbone.res_layers)

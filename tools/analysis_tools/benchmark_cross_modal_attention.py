@@ -1,0 +1,290 @@
+"""Time and memory of cross-modal attention, factorised against the literal form.
+
+The literal form makes the scores of all (P T)^2 pairs of word-pixel pairs; the
+factorised form, which mmris uses, gives the same numbers (see
+CrossModalAttentionBlock). One image, one expression, inference, float32, on the CPU.
+
+Every case runs in a process of its own. Its memory is the growth of the resident set
+over that of model and input, whatever allocates: the high-water mark that Linux keeps
+(VmHWM, reset through /proc/self/clear_refs), so the program runs on Linux only. MB are
+10^6 bytes. Times are medians and include the projections.
+
+Example:
+    python tools/analysis_tools/benchmark_cross_modal_attention.py --sizes 10 20
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from mmris.models.fusion_blocks import CrossModalAttentionBlock
+from mmris.models.layers import coordinate_map
+from mmris.structures import LevelSpec, TextFeatures, TextSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+FORMS = ("factorised", "literal")
+NUMBER_BYTES = 4
+
+
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line.
+
+    Args:
+        arguments: The words after the program's name; None takes the real ones.
+    """
+    parser = argparse.ArgumentParser(
+        description="Compare factorised and literal cross-modal attention.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[10, 20, 40], help="sides of the map"
+    )
+    parser.add_argument("--words", type=int, nargs="+", default=[5, 10, 20])
+    parser.add_argument("--channels", type=int, default=2048, help="of the level")
+    parser.add_argument("--word-channels", type=int, default=1000)
+    parser.add_argument("--attention-channels", type=int, default=512)
+    parser.add_argument("--out-channels", type=int, default=500)
+    parser.add_argument(
+        "--memory-limit",
+        type=float,
+        default=4000,
+        help="MB; the literal form is skipped where it needs more",
+    )
+    parser.add_argument("--repeats", type=int, default=5, help="of the timed call")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--json", type=Path, help="also write the numbers there")
+    # What the program calls itself with.
+    parser.add_argument("--case", choices=FORMS, help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
+
+
+def make_case(
+    args: argparse.Namespace, size: int, words: int
+) -> tuple[CrossModalAttentionBlock, Tensor, TextFeatures]:
+    """A block, a level of one image and one expression without padding.
+
+    Args:
+        args: Channels.
+        size: Side of the map.
+        words: Words of the expression.
+    """
+    torch.manual_seed(0)
+    block = CrossModalAttentionBlock(
+        in_level=LevelSpec(args.channels, 8),
+        in_text=TextSpec(args.word_channels, args.word_channels),
+        attention_channels=args.attention_channels,
+        out_channels=args.out_channels,
+    )
+    tokens = torch.randn(1, words, args.word_channels)
+    mask = torch.ones(1, words, dtype=torch.bool)
+    text = TextFeatures(tokens, mask, tokens.mean(dim=1))
+    return block.eval(), torch.rand(1, args.channels, size, size), text
+
+
+def factorised(
+    block: CrossModalAttentionBlock, level: Tensor, text: TextFeatures
+) -> Tensor:
+    """The form that mmris uses."""
+    fused: Tensor = block(level, text, torch.zeros(1, dtype=torch.int64))
+    return fused
+
+
+def literal(
+    block: CrossModalAttentionBlock, level: Tensor, text: TextFeatures
+) -> Tensor:
+    """All pairs as one dense attention, as the equations are printed."""
+    _, channels, height, width = level.shape
+    words = torch.nn.functional.normalize(text.tokens[0], dim=1)  # (T, C_t)
+    pixels = torch.nn.functional.normalize(level[0].flatten(1).t(), dim=1)  # (P, C)
+    place = coordinate_map(height, width, dtype=level.dtype).flatten(1).t()  # (P, 8)
+    shape = (height * width, len(words))
+    pairs = torch.cat(
+        [
+            pixels[:, None].expand(*shape, channels),
+            words[None].expand(*shape, words.shape[1]),
+            place[:, None].expand(*shape, place.shape[1]),
+        ],
+        dim=2,
+    ).flatten(0, 1)  # (P T, C + C_t + 8)
+    scores = block.query(pairs) @ block.key(pairs).t()  # (P T, P T)
+    attended = torch.softmax(scores, dim=1) @ block.value(pairs)
+    del scores
+    pairs = (block.output(attended) + pairs).unflatten(0, shape)
+    fused = torch.relu(block.reduce(pairs.mean(dim=1)))  # (P, out_channels)
+    return fused.t().reshape(1, -1, height, width)
+
+
+def literal_megabytes(args: argparse.Namespace, size: int, words: int) -> float:
+    """What the literal form needs at least: scores and softmax, pairs, q, k and v.
+
+    Args:
+        args: Channels.
+        size: Side of the map.
+        words: Words of the expression.
+    """
+    pairs = size * size * words
+    width = args.channels + args.word_channels + 8 + 3 * args.attention_channels
+    return NUMBER_BYTES * pairs * (2 * pairs + width) / 1e6
+
+
+def resident(key: str) -> float:
+    """A line of /proc/self/status in MB.
+
+    Args:
+        key: ``VmRSS`` for now, ``VmHWM`` for the peak.
+    """
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    line = next(line for line in status.splitlines() if line.startswith(f"{key}:"))
+    return int(line.split()[1]) * 1024 / 1e6
+
+
+def peak_growth(call: Callable[[], object]) -> float:
+    """By how many MB the resident set grows at most during a call.
+
+    Args:
+        call: What is measured.
+    """
+    before = resident("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    call()
+    return resident("VmHWM") - before
+
+
+@torch.inference_mode()
+def run_case(args: argparse.Namespace) -> dict[str, Any]:
+    """Measure one form at one size; in a process that has done nothing else.
+
+    Args:
+        args: With one size, one number of words and the form.
+    """
+    torch.set_num_threads(args.threads)
+    form = {"factorised": factorised, "literal": literal}[args.case]
+    form(*make_case(args, 3, 2))  # libraries are loaded, buffers of threads made
+    inputs = make_case(args, args.sizes[0], args.words[0])
+    megabytes = peak_growth(lambda: form(*inputs))
+    times = []
+    for _ in range(args.repeats):
+        start = time.perf_counter()
+        fused = form(*inputs)
+        times.append(time.perf_counter() - start)
+    difference = (fused - factorised(*inputs)).abs().max().item()
+    return {
+        "milliseconds": 1000 * statistics.median(times),
+        "megabytes": megabytes,
+        "difference": difference,
+    }
+
+
+def start_case(
+    args: argparse.Namespace, form: str, size: int, words: int
+) -> dict[str, Any]:
+    """Run one case in a new process.
+
+    Args:
+        args: Everything else.
+        form: One of ``FORMS``.
+        size: Side of the map.
+        words: Words of the expression.
+
+    Raises:
+        RuntimeError: The process failed.
+    """
+    command = [sys.executable, __file__, "--case", form]
+    command += ["--sizes", str(size), "--words", str(words)]
+    for name in (
+        "channels",
+        "word_channels",
+        "attention_channels",
+        "out_channels",
+        "repeats",
+        "threads",
+    ):
+        command += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
+    # The new process finds mmris where this one found it.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=environment
+    )
+    if done.returncode != 0:
+        raise RuntimeError(
+            f"the {form} form of {size}x{size} positions and {words} words ended with "
+            f"status {done.returncode} (-9: out of memory, lower --memory-limit):\n"
+            f"{done.stderr}"
+        )
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """The numbers as Markdown.
+
+    Args:
+        rows: From :func:`main`.
+    """
+    lines = [
+        "| map | words | factorised | | literal | | literal / factorised | | largest "
+        "difference |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        ours, other = row["factorised"], row["literal"]
+        cells = [f"{row['size']}x{row['size']}", str(row["words"])]
+        cells += [f"{ours['milliseconds']:.0f} ms", f"{ours['megabytes']:.0f} MB"]
+        if other is None:
+            cells += ["skipped", f"> {row['literal_at_least']:.0f} MB", "", "", ""]
+        else:
+            cells += [f"{other['milliseconds']:.0f} ms", f"{other['megabytes']:.0f} MB"]
+            for unit in ("milliseconds", "megabytes"):
+                cells.append(f"{other[unit] / max(ours[unit], 1e-3):.1f}x")
+            cells.append(f"{other['difference']:.0e}")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program.
+
+    Args:
+        arguments: The words after the program's name; None takes the real ones.
+    """
+    args = parse_args(arguments)
+    if args.case is not None:
+        print(json.dumps(run_case(args)))
+        return
+    rows = []
+    for size in args.sizes:
+        for words in args.words:
+            least = literal_megabytes(args, size, words)
+            forms = FORMS if least <= args.memory_limit else FORMS[:1]
+            results = {form: start_case(args, form, size, words) for form in forms}
+            rows.append(
+                {
+                    "size": size,
+                    "words": words,
+                    "factorised": results["factorised"],
+                    "literal": results.get("literal"),
+                    "literal_at_least": least,
+                }
+            )
+            print(f"{size}x{size}, {words} words: done", file=sys.stderr)
+    print(table(rows))
+    if args.json is not None:
+        args.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
