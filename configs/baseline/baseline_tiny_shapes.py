@@ -13,7 +13,7 @@ _base_ = [
 input_size = (96, 96)  # (height, width)
 images_per_batch = 8
 expressions_per_image = 4
-max_iters = 1500
+max_iters = 4500
 learning_rate = 1e-3
 
 # ----- model -------------------------------------------------------------------------
@@ -31,17 +31,18 @@ model = dict(
         embedding_channels=64,
         hidden_channels=64,
         bidirectional=True,
+        init_range=1.0,  # words apart from the start: the run is short
         max_words=20,
     ),
     backbone=dict(type="mmseg.ResNetV1c", depth=18, base_channels=32, stem_channels=32),
     neck=dict(
         type="DecoderFusion",
-        block=dict(type="ConcatBlock", channels=64, out_channels=64),
+        block=dict(type="ConcatBlock", channels=128, out_channels=64),
     ),
     decode_head=dict(
         type="MultiLevelDecodeHead",
         aggregation=dict(type="FPNAggregation", channels=64),
-        mask_decoder=dict(type="ConvMaskDecoder", channels=64, num_convs=1),
+        mask_decoder=dict(type="ConvMaskDecoder", channels=64, num_convs=1, upscale=4),
     ),
     losses=[
         dict(
@@ -83,7 +84,7 @@ val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 
 # ----- schedule ----------------------------------------------------------------------
-train_cfg = dict(type="IterBasedTrainLoop", max_iters=max_iters, val_interval=500)
+train_cfg = dict(type="IterBasedTrainLoop", max_iters=max_iters, val_interval=1500)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
 optim_wrapper = dict(

@@ -1,8 +1,9 @@
 # CMSA on RefCOCO (unc) as the paper prints it.
 #
-# Ye et al., "Cross-Modal Self-Attention Network for Referring Image Segmentation", CVPR
-# 2019, https://arxiv.org/abs/1904.04745. Overall IoU on UNC val / testA / testB: 58.32 /
-# 60.61 / 55.09 (paper, with DenseCRF); ours: not yet run. Data: docs/en/get_started.md.
+# Ye et al., "Cross-Modal Self-Attention Network for Referring Image Segmentation",
+# CVPR 2019, https://arxiv.org/abs/1904.04745. Overall IoU on UNC val / testA / testB:
+# 58.32 / 60.61 / 55.09 (paper, with DenseCRF); ours: not yet run.
+# Data: docs/en/get_started.md, "RefCOCO".
 # Command: python tools/train.py THIS_FILE
 _base_ = [
     "../_base_/datasets/refcoco.py",

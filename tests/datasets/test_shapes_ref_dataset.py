@@ -72,7 +72,7 @@ def test_the_config_names_one_split_for_each_loader():
         options = config[f"{loader}_dataloader"].dataset
         assert (options.split, options.image_size) == (split, (96, 96))
         assert options.get("test_mode", False) == (loader != "train")
-        assert options.num_images == (4000 if loader == "train" else 200)
+        assert options.num_images == (8000 if loader == "train" else 200)
         dataset = DATASETS.build({**options, "num_images": 2})
         assert isinstance(dataset[0]["img"], np.ndarray)
 

@@ -13,7 +13,7 @@ train_dataloader = dict(
     dataset=dict(
         type="ShapesRefDataset",
         split="train",
-        num_images=4000,
+        num_images=8000,
         image_size=(96, 96),  # (height, width)
         kind_shares=dict(attribute=0.4, place=0.2, superlative=0.2, relation=0.2),
         scene_seed=0,

@@ -28,8 +28,8 @@ class ConcatBlock(FusionBlock):
     r"""Concatenates visual feature, tiled sentence and coordinates.
 
     .. math::
-        Y = \mathrm{ReLU}(\mathrm{BN}(W [V; \mathrm{tile}(\mathrm{norm}(s)); O])), \qquad
-        F = \mathrm{ReLU}(\mathrm{BN}(U Y))
+        Y = \mathrm{ReLU}(\mathrm{BN}(W [V; \mathrm{tile}(\mathrm{norm}(s)); O])),
+        \qquad F = \mathrm{ReLU}(\mathrm{BN}(U Y))
 
     The 1x1 kernel W is kept in three parts, one for each input, and their answers are
     added: nothing is tiled or concatenated, and the parts of image and coordinates are

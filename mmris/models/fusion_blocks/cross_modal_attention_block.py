@@ -91,8 +91,8 @@ class CrossModalAttentionBlock(FusionBlock):
             + \sum_{n'} \mathrm{softmax}_{n'}(a_p d_{n'} + b_n d_{n'})\, h_{n'},
 
     and the mean over n moves in front of g, h and :math:`W_{\hat v}`, which merges with
-    :math:`W_x`. This is exact in training and evaluation; the largest tensor is P x P
-    an expression. Parts of the image, :math:`a c^\top` among them, run once an image.
+    :math:`W_x`. This is exact in training and evaluation, and the largest tensors are
+    P x P. Parts of the image, :math:`a c^\top` among them, run once an image.
 
     Padded words have weight zero as keys, and the mean over n is over valid words.
     Scores and softmax are in float32 also under autocast: without a scale they grow
@@ -194,7 +194,7 @@ class CrossModalAttentionBlock(FusionBlock):
             [
                 averaged_attention(pixels[image_index], terms.word_pixel, weights)
                 @ value
-                for pixels in projected.scores.split(_QUERIES_AT_A_TIME, dim=1)
+                for pixels in torch.split(projected.scores, _QUERIES_AT_A_TIME, dim=1)
             ],
             dim=1,
         )  # (N, P, d)

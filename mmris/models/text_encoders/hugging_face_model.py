@@ -183,9 +183,9 @@ def _made_of(
             f"{source} has no model_type; add one of {sorted(FAMILIES)} to it"
         )
     family_of(model_type, source=source)
+    if checked:
+        _check_keys(values, model_type)
     try:
-        if checked:
-            _check_keys(values, model_type)
         config: PretrainedConfig = library_class("AutoConfig").for_model(
             model_type, **values
         )

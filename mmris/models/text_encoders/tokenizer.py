@@ -10,6 +10,7 @@ import unicodedata
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from .sentence_checks import check_sentences
 from .vocabulary import UNKNOWN
 
 if TYPE_CHECKING:
@@ -64,26 +65,8 @@ class WordTokenizer:
             TypeError: A lone string, or an entry that is no string.
             ValueError: A sentence is blank.
         """
-        if isinstance(sentences, str):
-            raise TypeError(
-                f"got the string {sentences!r} where a list of sentences belongs; "
-                "put it into a list"
-            )
-        result = []
-        for position, sentence in enumerate(sentences, start=1):
-            where = f"sentence {position} of {len(sentences)}"
-            if not isinstance(sentence, str):
-                raise TypeError(
-                    f"{where} is {sentence!r}, of type {type(sentence).__name__}; "
-                    "give text"
-                )
-            if not sentence.strip():
-                raise ValueError(
-                    f"{where} is blank ({sentence!r}) and refers to nothing; remove it "
-                    "from the annotation file or from the sentences given to the model"
-                )
-            result.append(self._words(sentence)[: self.max_words])
-        return result
+        check_sentences(sentences)
+        return [self._words(sentence)[: self.max_words] for sentence in sentences]
 
     def _words(self, sentence: str) -> list[str]:
         text = unicodedata.normalize("NFC", sentence.translate(_VARIATION_SELECTORS))

@@ -4,6 +4,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from mmris.models.fusion_blocks import CrossModalAttentionBlock
+from mmris.models.fusion_blocks import cross_modal_attention_block as block_file
+from mmris.models.fusion_blocks._averaged_attention import averaged_attention
 from mmris.structures import LevelSpec, TextFeatures, TextSpec
 from tests.references.cross_modal_attention import cross_modal_attention
 
@@ -67,13 +69,23 @@ def test_the_words_change_the_attention_of_pixels_and_the_pixels_that_of_words()
     image = block.project(level)
     words = torch.nn.functional.normalize(text.tokens, dim=2)
     weights = text.mask / text.mask.sum(dim=1, keepdim=True)
-    to_pixels, to_words = block._attention(image, words, text.mask, weights, INDEX)
+    terms = block._score_terms(image, words, text.mask, INDEX)
+    to_pixels = averaged_attention(image.scores[INDEX], terms.word_pixel, weights)
+    to_words = averaged_attention(terms.pixel_word, terms.word_word, weights)
     assert (to_pixels[1] - to_pixels[2]).abs().max() > 0.05  # same image
     assert to_words[0].std(dim=0).max() > 0.05
     one = torch.ones(3, 15, dtype=torch.float64)
     torch.testing.assert_close(to_pixels.sum(dim=2), one)
     torch.testing.assert_close(to_words.sum(dim=2), one)
     assert (to_words.transpose(1, 2)[~text.mask] == 0).all()
+
+
+def test_how_many_queries_are_taken_at_a_time_does_not_matter(monkeypatch):
+    block, text, level = make_block(), make_text(), make_level()
+    expected = block(level, text, INDEX)
+    monkeypatch.setattr(block_file, "_QUERIES_AT_A_TIME", 4)  # 15 positions
+    fused = block(level, text, INDEX)
+    torch.testing.assert_close(fused, expected, rtol=0, atol=1e-12)
 
 
 def test_gradients_equal_those_of_the_double_loop():

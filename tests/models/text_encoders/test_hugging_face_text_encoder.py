@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 import transformers
+from mmengine.config import ConfigDict
 from mmengine.model import BaseModel
 from mmengine.runner import load_checkpoint
 from torch import nn
@@ -387,7 +388,6 @@ def test_a_tokenizer_is_needed(make_encoder):
 
 
 def test_registered(tmp_path):
-    encoder = MODELS.build(
-        {"type": "HuggingFaceTextEncoder", **arguments("bert", tmp_path)}
-    )
+    config = {"type": "HuggingFaceTextEncoder", **arguments("bert", tmp_path)}
+    encoder = MODELS.build(ConfigDict(config))  # as a config file has it
     assert type(encoder) is HuggingFaceTextEncoder

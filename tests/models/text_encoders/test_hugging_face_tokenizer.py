@@ -14,7 +14,7 @@ from tests import language_models
 BERT = FAMILIES["bert"]
 
 
-def cut(tokenizer, sentence="the reddish Circle"):
+def cut(tokenizer, sentence):
     return tokenizer(sentence)["input_ids"]
 
 
@@ -22,7 +22,7 @@ def test_word_list_of_bert(tmp_path):
     path = language_models.write_word_pieces(tmp_path)
     tokenizer = load_tokenizer(str(path), BERT)
     assert len(tokenizer) == 16
-    assert cut(tokenizer) == [2, 5, 7, 15, 9, 3] or cut(tokenizer) == [2, 5, 1, 9, 3]
+    assert cut(tokenizer, "the redish Circle") == [2, 5, 7, 15, 9, 3]
 
 
 def test_word_list_with_capitals_is_cased(tmp_path):
