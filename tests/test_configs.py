@@ -52,6 +52,35 @@ def test_model_optimizer_and_schedule_build(path):
     assert max(ends) == config.train_cfg.max_iters
 
 
+def test_cmsa_decays_the_score_kernel_and_nothing_else():
+    config = Config.fromfile(
+        CONFIGS / "cmsa/cmsa_r101-embedding_1xb1-800k_refcoco-320.py"
+    )
+    config.model.backbone.depth = 50
+    model = MODELS.build(config.model)
+    optimizer = build_optim_wrapper(model, config.optim_wrapper).optimizer
+    assert type(optimizer).__name__ == "Adam"  # coupled decay
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    decayed = [
+        names[id(parameter)]
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+        if group["weight_decay"] > 0 and parameter.requires_grad
+    ]
+    assert decayed == ["decode_head.mask_decoder.score.weight"]
+    rates = {group["lr"] for group in optimizer.param_groups}
+    assert rates == {2.5e-4}
+    # MMEngine's schedule arrives one step before its end: 101 for 100 steps.
+    scheduler = PARAM_SCHEDULERS.build(
+        {**config.param_scheduler[0], "optimizer": optimizer, "end": 101}
+    )
+    for step in range(1, 101):
+        optimizer.step()
+        scheduler.step()
+        expected = (2.5e-4 - 1e-5) * (1 - step / 100) ** 0.9 + 1e-5
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("path", METHODS, ids=name)
 def test_pipelines_build_and_score_at_the_original_size(path):
     config = Config.fromfile(path)

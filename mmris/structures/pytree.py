@@ -46,6 +46,11 @@ def _register(cls: type[Any], structural: tuple[str, ...]) -> None:
             tuple(getattr(value, name) for name in structural),
         )
 
+    def flatten_with_keys(value: Any) -> tuple[list[Any], Any]:
+        values, context = flatten(value)
+        keys = [pytree.GetAttrKey(name) for name in children]
+        return list(zip(keys, values, strict=True)), context
+
     def unflatten(values: Any, context: Any) -> Any:
         rebuilt = object.__new__(cls)
         pairs = [
@@ -57,5 +62,9 @@ def _register(cls: type[Any], structural: tuple[str, ...]) -> None:
         return rebuilt
 
     pytree.register_pytree_node(
-        cls, flatten, unflatten, serialized_type_name=f"{cls.__module__}.{cls.__name__}"
+        cls,
+        flatten,
+        unflatten,
+        serialized_type_name=f"{cls.__module__}.{cls.__name__}",
+        flatten_with_keys_fn=flatten_with_keys,
     )

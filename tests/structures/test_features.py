@@ -99,3 +99,18 @@ def test_fused_messages():
         MaskOutput(torch.rand(2, 3, 3), {})
     with pytest.raises(ValueError, match="got 1 levels but text for 2"):
         FusedSpec((LevelSpec(3, 8),), (TextSpec(1, 2), TextSpec(1, 2)))
+
+
+class Reader(torch.nn.Module):
+    def forward(self, text, fused):
+        words = (text.tokens * text.mask[:, :, None]).sum(1) @ torch.ones(5, 1)
+        return MaskOutput(words[:, :, None, None] + fused[0][:, :1], {"fine": fused[1]})
+
+
+def test_values_pass_through_an_exported_program():
+    text, fused = make_text(), make_fused()
+    exported = torch.export.export(Reader(), (text, fused))
+    result, expected = exported.module()(text, fused), Reader()(text, fused)
+    assert isinstance(result, MaskOutput)
+    torch.testing.assert_close(result.logits, expected.logits)
+    torch.testing.assert_close(result.aux["fine"], expected.aux["fine"])
