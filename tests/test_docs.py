@@ -1,0 +1,63 @@
+"""Pages say what is true: links lead somewhere, options and files exist."""
+
+import re
+
+import pytest
+import yaml
+
+from tests.conftest import REPOSITORY
+
+PAGES = sorted(
+    path
+    for path in REPOSITORY.rglob("*.md")
+    if not any(part.startswith(".") for part in path.relative_to(REPOSITORY).parts)
+    and "work_dirs" not in path.parts
+)
+METAFILES = sorted((REPOSITORY / "configs").glob("*/metafile.yml"))
+
+
+def name(path):
+    return str(path.relative_to(REPOSITORY))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_lead_somewhere(page):
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#\s]+)", text):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_named_files_exist(page):
+    text = page.read_text(encoding="utf-8")
+    for path in re.findall(r"(?:configs|tools)/[\w./-]+\.(?:py|sh)", text):
+        assert (REPOSITORY / path).is_file(), path
+
+
+def test_options_of_the_tools_exist():
+    text = (REPOSITORY / "docs/en/get_started.md").read_text(encoding="utf-8")
+    sources = "".join(
+        path.read_text(encoding="utf-8") for path in (REPOSITORY / "tools").rglob("*.py")
+    )
+    options = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", text))
+    assert {"--resume", "--split", "--num-train"} <= options
+    for option in options:
+        assert option in sources, option
+
+
+@pytest.mark.parametrize("path", METAFILES, ids=name)
+def test_metafile_readme_and_configs_agree(path):
+    entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    readme = (path.parent / "README.md").read_text(encoding="utf-8")
+    listed = {entry["Config"] for entry in entries["Models"]}
+    assert listed == {name(config) for config in path.parent.glob("*.py")}
+    for entry in entries["Models"]:
+        assert entry["Name"] == (REPOSITORY / entry["Config"]).stem
+        assert entry["Name"] in readme
+        for result in entry["Results"]:
+            assert result["Source"] in ("paper", "ours")
+            for value in result["Metrics"].values():
+                assert str(value) in readme
+    for collection in entries["Collections"]:
+        assert (REPOSITORY / collection["README"]).is_file()
