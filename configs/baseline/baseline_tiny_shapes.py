@@ -13,7 +13,7 @@ _base_ = [
 input_size = (96, 96)  # (height, width)
 images_per_batch = 8
 expressions_per_image = 4
-max_iters = 4500
+max_iters = 3500
 learning_rate = 1e-3
 
 # ----- model -------------------------------------------------------------------------
@@ -84,7 +84,7 @@ val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 
 # ----- schedule ----------------------------------------------------------------------
-train_cfg = dict(type="IterBasedTrainLoop", max_iters=max_iters, val_interval=1500)
+train_cfg = dict(type="IterBasedTrainLoop", max_iters=max_iters, val_interval=1750)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
 optim_wrapper = dict(
