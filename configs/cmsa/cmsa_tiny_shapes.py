@@ -1,10 +1,11 @@
-# CMSA, small, on generated scenes: README's first command.
+# CMSA, small, on generated scenes.
 #
 # Ye et al., "Cross-Modal Self-Attention Network for Referring Image Segmentation",
 # CVPR 2019, https://arxiv.org/abs/1904.04745: attention over all pairs of a word and a
 # pixel on three levels, which then exchange information through gates. The mask decoder
 # is not the paper's: here each position writes the pixels it covers.
 #
+# Measured: val mIoU 68.8, attribute 72.2 after 3,500 iterations (README.md).
 # Command: python tools/train.py configs/cmsa/cmsa_tiny_shapes.py
 _base_ = [
     "../_base_/datasets/shapes.py",
