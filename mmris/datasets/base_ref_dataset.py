@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -134,12 +135,39 @@ class BaseRefDataset(BaseDataset):
                 else:
                     sentences = range(len(entry["sentences"]))
                     rows.extend((image, reference, sentence) for sentence in sentences)
-        if not rows:
+        self._set_items(np.asarray(rows, dtype=np.int64))
+
+    def _set_items(self, items: np.ndarray) -> None:
+        if not len(items):
             raise self._no_item()
-        self._items = np.asarray(rows, dtype=np.int64)
+        self._items = items
         # In shared memory: whichever worker serves an item counts its visit.
-        self._visits = torch.zeros(len(rows), dtype=torch.int32)
+        self._visits = torch.zeros(len(items), dtype=torch.int32)
         self._visits.share_memory_()  # type: ignore[no-untyped-call]  # torch's own
+
+    @force_full_init
+    def get_subset_(self, indices: Sequence[int] | int) -> None:
+        """Keep some items only, as ``num_batch_per_epoch`` of a data loader asks for.
+
+        Args:
+            indices: The items, or how many: of the first, negative of the last.
+        """
+        if isinstance(indices, int):
+            kept = self._items[:indices] if indices >= 0 else self._items[indices:]
+        else:
+            kept = self._items[list(indices)]
+        self._set_items(kept)
+
+    @force_full_init
+    def get_subset(self, indices: Sequence[int] | int) -> BaseRefDataset:
+        """A dataset of some of the items, which shares the records with this one.
+
+        Args:
+            indices: The items, or how many: of the first, negative of the last.
+        """
+        subset = copy.copy(self)
+        subset.get_subset_(indices)
+        return subset
 
     def _serialize_data(self) -> tuple[np.ndarray, np.ndarray]:
         """Pack the records; MMEngine's message for none of them says nothing."""

@@ -208,3 +208,16 @@ def test_real_images_come_with_so_many_expressions(real):
 def test_a_selection_that_leaves_nothing_is_refused(serialize_data):
     with pytest.raises(ValueError, match=r"Records has no item: .* indices \[\]"):
         Records(indices=[], serialize_data=serialize_data)
+
+
+@pytest.mark.parametrize("serialize_data", [True, False])
+def test_subsets_are_of_items(serialize_data):
+    dataset = Records(sampling="sentence", serialize_data=serialize_data)
+    assert sent_ids(items(dataset.get_subset(3))) == [0, 1, 2]
+    assert sent_ids(items(dataset.get_subset(-2))) == [12, 13]
+    assert sent_ids(items(dataset.get_subset([5, 1]))) == [5, 1]
+    assert len(dataset) == 14
+    dataset.get_subset_([13])
+    assert sent_ids(items(dataset)) == [13]
+    with pytest.raises(ValueError, match="Records has no item"):
+        dataset.get_subset(0)
