@@ -3,6 +3,7 @@
 # Each level of a small ResNet is concatenated with the sentence and with coordinates,
 # mixed by 1x1 convolutions, and decoded top-down. No download, no GPU.
 #
+# Measured: val mIoU 74.1, attribute 76.3, in 10 minutes on two CPU cores (README.md).
 # Command: python tools/train.py configs/baseline/baseline_tiny_shapes.py
 _base_ = [
     "../_base_/datasets/shapes.py",
