@@ -1,5 +1,7 @@
 """Models learn what they are shown: slow, run with ``pytest -m slow``."""
 
+import os
+
 import pytest
 import torch
 from mmengine.config import Config
@@ -49,7 +51,7 @@ def on_photographs(config, data_root, work_dir, iterations):
 )
 def test_twelve_photographs_are_learnt(config, expected, test_data, tmp_path):
     """Within 1,000 iterations of 32 expressions, logits at a quarter of the input."""
-    torch.set_num_threads(torch.multiprocessing.cpu_count())
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
     config = on_photographs(config, test_data / "mini_refcoco", tmp_path, 1000)
     assert config.train_dataloader.batch_size == 8
     assert config.train_dataloader.dataset.expressions_per_image == 4

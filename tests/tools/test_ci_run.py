@@ -52,7 +52,7 @@ def test_extras_hold_what_is_optional(setup_arguments):
     assert "pytest" in extras["tests"]
     assert extras["wandb"] == ["wandb"]
     assert {"pytest", "wandb", "mlflow"} <= set(extras["all"])
-    assert "torch>=2.4" in setup_arguments["install_requires"]
+    assert "torch>=2.6" in setup_arguments["install_requires"]
 
 
 @pytest.mark.parametrize("name", ["runtime", "tests", "optional", "docs"])
