@@ -90,9 +90,8 @@ def test_pipelines_build_and_score_at_the_original_size(path):
         order = [step["type"] for step in steps]
         masks_first = order.index("LoadRefMasks") < order.index("RefResize")
         assert masks_first == (split == "train")
-        METRICS.build(copy.deepcopy(config.get(f"{split}_evaluator", {}))) if (
-            split != "train"
-        ) else None
+        if split != "train":
+            METRICS.build(copy.deepcopy(config[f"{split}_evaluator"]))
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=name)
