@@ -10,7 +10,12 @@ from __future__ import annotations
 import warnings
 
 from mmengine import registry as root
+from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.registry import Registry
+
+# A config may inherit from one of ours, as "mmris::baseline/baseline_tiny_shapes.py";
+# MMEngine looks only in packages of this table.
+MODULE2PACKAGE["mmris"] = "mmris"
 
 # The libraries below mmris greet with warnings that a user can do nothing about:
 # mmris needs none of mmcv's compiled operators.

@@ -49,15 +49,56 @@ NECKS = {
         "block": {"type": "ConcatBlock", "channels": 8},
         "stages": (1, 3),
     },
+    "ProgressiveComprehensionNeck": {
+        "channels": 8,
+        "out_channels": 6,
+        "classifier_channels": 5,
+        "rank": 2,
+    },
+    "SynchronousFusion": {"channels": 8, "grid_size": (5, 4), "num_heads": 2},
 }
 FUSION_BLOCKS = {
     "ConcatBlock": {"channels": 8},
     "CrossModalAttentionBlock": {"attention_channels": 8},
+    "MeanPairBlock": {},
+    "PixelAttentionBlock": {"attention_channels": 8},
+    "SamePixelAttentionBlock": {"attention_channels": 8},
+    "SameWordAttentionBlock": {"attention_channels": 8},
+    "SentenceAsWordBlock": {
+        "block": {"type": "CrossModalAttentionBlock", "attention_channels": 8}
+    },
+    "WordAttentionBlock": {"attention_channels": 8},
+    "WordPixelAttentionBlock": {"attention_channels": 8},
 }
-EXCHANGES = {"GatedExchange": {}}
-AGGREGATIONS = {"FPNAggregation": {"channels": 8}, "SumAggregation": {}}
+EXCHANGES = {
+    "ChannelGatedExchange": {},
+    "GatedExchange": {},
+    "HierarchicalCrossModalExchange": {},
+    "TextGuidedExchange": {"num_rounds": 2},
+}
+AGGREGATIONS = {
+    "Conv3dAggregation": {"channels": 6},
+    "PeepholeConvLSTMAggregation": {"channels": 6},
+    "FPNAggregation": {"channels": 8},
+    "GatedBidirectionalAggregation": {},
+    "ConvLSTMAggregation": {
+        "channels": 6,
+        "kernel_size": 3,
+        "coarsest_first": True,
+    },
+    "PyramidPoolingAggregation": {
+        "channels": 8,
+        "pyramid_channels": 4,
+        "scales": (1, 2, 3),
+    },
+    "SelfGatedAggregation": {},
+    "SumAggregation": {},
+}
 MASK_DECODERS = {
     "ConvMaskDecoder": {"channels": 8, "num_convs": 1},
+    "ConvUpsampleMaskDecoder": {"channels": 8, "up_channels": (6, 5)},
+    "DeepUpsampleMaskDecoder": {"channels": 8, "last_channels": 5, "num_doublings": 1},
+    "DeconvMaskDecoder": {"channels": (6, 4)},
     "ScoreMaskDecoder": {},
 }
 DECODE_HEADS = {
@@ -96,7 +137,9 @@ def registered(base: type) -> list[str]:
     return sorted(
         name
         for name, cls in MODELS.module_dict.items()
-        if isinstance(cls, type) and issubclass(cls, base)
+        if isinstance(cls, type)
+        and issubclass(cls, base)
+        and cls.__module__.startswith("mmris.")
     )
 
 

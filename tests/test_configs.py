@@ -44,6 +44,8 @@ def test_at_most_two_files_deep_with_the_command_on_top(path):
 @pytest.mark.parametrize("path", METHODS, ids=name)
 def test_model_optimizer_and_schedule_build(path):
     config = Config.fromfile(path)
+    if config.model.get("post_processing"):
+        pytest.importorskip("pydensecrf.densecrf", reason="no pydensecrf: mmris[crf]")
     model = MODELS.build(copy.deepcopy(config.model))
     wrapper = build_optim_wrapper(model, copy.deepcopy(config.optim_wrapper))
     for scheduler in config.param_scheduler:

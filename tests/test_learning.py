@@ -9,10 +9,8 @@ from mmengine.runner import Runner
 
 from tests.conftest import REPOSITORY
 
-SIZE = (192, 192)
 
-
-def on_photographs(config, data_root, work_dir, iterations):
+def on_photographs(config, data_root, work_dir, *, size, iterations):
     """The config with mini_refcoco's training photographs to train and score on."""
     config = Config.fromfile(REPOSITORY / config)
     config.work_dir = str(work_dir)
@@ -29,7 +27,7 @@ def on_photographs(config, data_root, work_dir, iterations):
         }
         for transform in kept["pipeline"]:
             if transform["type"] == "RefResize":
-                transform["size"] = SIZE
+                transform["size"] = size
         loader.dataset = {
             "type": "ReferDataset",
             "dataset": "refcoco",
@@ -47,12 +45,18 @@ def on_photographs(config, data_root, work_dir, iterations):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("config", "expected"), [("configs/baseline/baseline_tiny_shapes.py", 80.0)]
+    ("config", "size", "expected"),
+    [
+        ("configs/baseline/baseline_tiny_shapes.py", (192, 192), 80.0),
+        ("configs/cmsa/cmsa_tiny_shapes.py", (128, 128), 75.0),
+    ],
 )
-def test_twelve_photographs_are_learnt(config, expected, test_data, tmp_path):
-    """Within 1,000 iterations of 32 expressions, logits at a quarter of the input."""
+def test_twelve_photographs_are_learnt(config, size, expected, test_data, tmp_path):
+    """Within 1,000 iterations of 32 expressions."""
     torch.set_num_threads(len(os.sched_getaffinity(0)))
-    config = on_photographs(config, test_data / "mini_refcoco", tmp_path, 1000)
+    config = on_photographs(
+        config, test_data / "mini_refcoco", tmp_path, size=size, iterations=1000
+    )
     assert config.train_dataloader.batch_size == 8
     assert config.train_dataloader.dataset.expressions_per_image == 4
     runner = Runner.from_cfg(config)

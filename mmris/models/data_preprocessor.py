@@ -74,6 +74,22 @@ class RefSegDataPreprocessor(ImgDataPreprocessor):
         )
         return out
 
+    def restore_pictures(self, inputs: Tensor) -> Tensor:
+        """Undo what :meth:`forward` did to pictures.
+
+        Args:
+            inputs: Normalised, ``(B, 3, H, W)``, in the channel order of the model.
+
+        Returns:
+            ``(B, 3, H, W)`` uint8, RGB; padding of the pipeline is part of it.
+        """
+        pictures = inputs.float()
+        if self._enable_normalize:
+            pictures = pictures * self.std + self.mean
+        if not self._channel_conversion:  # the model sees the pipeline's BGR
+            pictures = pictures.flip(1)
+        return pictures.round().clamp(0, 255).to(torch.uint8)
+
 
 def _require_equal_sizes(pictures: list[Tensor], samples: Any) -> None:
     sizes = [tuple(picture.shape[-2:]) for picture in pictures]

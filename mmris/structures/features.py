@@ -124,10 +124,12 @@ class FusedFeatures:
                     f"level {index} has {level.shape[0]} rows for {expressions} "
                     "expressions; a level with one row per image is named in per_image"
                 )
-        if any(len(text) != expressions for text in self.text):
+        # Sizes, not len(): an exported program takes any number of expressions.
+        rows = [text.tokens.shape[0] for text in self.text]
+        if any(count != expressions for count in rows):
             raise ValueError(
-                f"text rows {[len(text) for text in self.text]} do not match the "
-                f"{expressions} entries of image_index"
+                f"text rows {rows} do not match the {expressions} entries of "
+                "image_index"
             )
 
     def __len__(self) -> int:

@@ -16,7 +16,6 @@ Example:
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import os
 import statistics
@@ -31,9 +30,10 @@ import torch
 from mmris.models.fusion_blocks import CrossModalAttentionBlock
 from mmris.models.layers import coordinate_map
 from mmris.structures import LevelSpec, TextFeatures, TextSpec
+from mmris.utils.peak_memory import peak_growth
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from torch import Tensor
 
@@ -140,33 +140,6 @@ def literal_megabytes(args: argparse.Namespace, size: int, words: int) -> float:
     pairs = size * size * words
     width = args.channels + args.word_channels + 8 + 3 * args.attention_channels
     return NUMBER_BYTES * pairs * (2 * pairs + width) / 1e6
-
-
-def resident(key: str) -> float:
-    """A line of /proc/self/status in MB.
-
-    Args:
-        key: ``VmRSS`` for now, ``VmHWM`` for the peak.
-    """
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    line = next(line for line in status.splitlines() if line.startswith(f"{key}:"))
-    return int(line.split()[1]) * 1024 / 1e6
-
-
-def peak_growth(call: Callable[[], object]) -> float:
-    """By how many MB the resident set grows at most during a call.
-
-    Args:
-        call: What is measured.
-    """
-    # What was freed but not returned would be used first, and not be seen.
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
-    if trim is not None:
-        trim(0)
-    before = resident("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    call()
-    return resident("VmHWM") - before
 
 
 @torch.inference_mode()

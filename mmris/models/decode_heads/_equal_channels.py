@@ -1,4 +1,4 @@
-"""For parts that add levels to each other."""
+"""For parts that treat all levels alike."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def common_channels(in_features: FusedSpec, part: str) -> int:
     channels = in_features.channels
     if len(set(channels)) > 1:
         raise ValueError(
-            f"{part} adds levels to each other, but model.neck gives levels of "
-            f"{channels} channels. Give them one width, such as by "
+            f"{part} needs levels of one width, but model.neck gives levels of "
+            f"{channels} channels. Give them one, such as by "
             "model.neck.block.out_channels"
         )
     return channels[0]

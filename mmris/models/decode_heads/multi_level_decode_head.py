@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from torch import nn
+
 from mmris.registry import MODELS
 from mmris.structures import MaskOutput
 
@@ -24,6 +26,10 @@ class MultiLevelDecodeHead(RefDecodeHead):
         aggregation: Config of a :class:`LevelAggregation`.
         mask_decoder: Config of a :class:`MaskDecoder`.
         exchange: Config of a :class:`LevelExchange`, or None for none.
+        level_decoder: Config of a :class:`MaskDecoder`, built once for every level that
+            the neck gives, or None for none. What it makes of the levels before the
+            exchange are the auxiliary outputs ``level_0``, the finest, ``level_1`` and
+            so on, for losses on the levels.
 
     No paper: the frame in which the papers' heads and their ablations are configs.
     """
@@ -35,8 +41,16 @@ class MultiLevelDecodeHead(RefDecodeHead):
         aggregation: dict[str, Any],
         mask_decoder: dict[str, Any],
         exchange: dict[str, Any] | None = None,
+        level_decoder: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(in_features=in_features)
+        self.level_decoders = nn.ModuleList()
+        if level_decoder is not None:
+            self.level_decoders.extend(
+                MODELS.build({**level_decoder, "in_channels": channels})
+                for channels in in_features.channels
+            )
+        self.aux_names = tuple(f"level_{i}" for i in range(len(self.level_decoders)))
         self.exchange: LevelExchange | None = None
         if exchange is not None:
             self.exchange = MODELS.build({**exchange, "in_features": in_features})
@@ -55,8 +69,14 @@ class MultiLevelDecodeHead(RefDecodeHead):
             fused: Levels of N expressions.
 
         Returns:
-            N mask logits.
+            N mask logits, and those of each level if there is a ``level_decoder``.
         """
+        aux = {
+            name: decoder(fused[index])
+            for index, (name, decoder) in enumerate(
+                zip(self.aux_names, self.level_decoders, strict=True)
+            )
+        }
         if self.exchange is not None:
             fused = self.exchange(fused)
-        return MaskOutput(self.mask_decoder(self.aggregation(fused)), {})
+        return MaskOutput(self.mask_decoder(self.aggregation(fused)), aux)

@@ -11,12 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+from ._longest_first import longest_first
 
 if TYPE_CHECKING:
-    from torch.autograd.function import FunctionCtx
+    from collections.abc import Sequence
+
+# Bounds the memory of the attention between pixels, and keeps it in a CPU's cache.
+_QUERIES_AT_A_TIME = 400
 
 
-def averaged_attention(scores: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
+def averaged_attention(
+    scores: Tensor,
+    offsets: Tensor,
+    weights: Tensor,
+    active: Sequence[int] | None = None,
+) -> Tensor:
     r"""Weighted mean over words of the attention that each word leads to.
 
     .. math::
@@ -35,12 +46,51 @@ def averaged_attention(scores: Tensor, offsets: Tensor, weights: Tensor) -> Tens
             one key at least of a row is not hidden.
         offsets: ``(N, T, K)``, what word t adds to the scores of all queries; finite.
         weights: ``(N, T)``, not differentiated; zero on padded words.
+        active: Per word, how many of the N, the first ones, have that word; the others
+            must have weight zero there and are left out. None for all.
 
     Returns:
         ``(N, Q, K)``; rows sum to the sum of the weights.
     """
-    averaged: Tensor = _AveragedAttention.apply(scores, offsets, weights)
+    rows = (None,) * offsets.shape[1] if active is None else tuple(active)
+    averaged: Tensor = _AveragedAttention.apply(scores, offsets, weights, rows)
     return averaged
+
+
+def gather_pixels(
+    scores: Tensor,
+    offsets: Tensor,
+    weights: Tensor,
+    values: Tensor,
+    image_index: Tensor,
+) -> Tensor:
+    """What the pixels of an image gather from each other by the averaged attention.
+
+    Args:
+        scores: Between the P pixels of B images, ``(B, P, P)``.
+        offsets: ``(N, T, P)``.
+        weights: ``(N, T)``.
+        values: Of the pixels of B images, ``(B, d, P)``.
+        image_index: ``(N,)`` int64, the image of each expression.
+
+    Returns:
+        ``(N, P, d)``.
+    """
+    plan = longest_first(weights > 0)
+    active = None
+    if plan is not None:
+        active = plan.active
+        offsets, weights = offsets[plan.order], weights[plan.order]
+        image_index = image_index[plan.order]
+    own = values[image_index].transpose(1, 2)  # (N, P, d)
+    gathered = torch.cat(
+        [
+            averaged_attention(some[image_index], offsets, weights, active) @ own
+            for some in torch.split(scores, _QUERIES_AT_A_TIME, dim=1)
+        ],
+        dim=1,
+    )
+    return gathered if plan is None else gathered[plan.inverse]
 
 
 class _AveragedAttention(torch.autograd.Function):
@@ -50,28 +100,52 @@ class _AveragedAttention(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(scores: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
+    def forward(
+        scores: Tensor,
+        offsets: Tensor,
+        weights: Tensor,
+        active: tuple[int | None, ...],
+    ) -> Tensor:
         averaged = torch.zeros_like(scores)
-        for offset, weight in zip(offsets.unbind(1), weights.unbind(1), strict=True):
-            attention = torch.softmax(scores + offset[:, None], dim=-1)
-            averaged.addcmul_(attention, weight[:, None, None])
+        for word, rows in enumerate(active):
+            attention, weight = _attention(scores, offsets, weights, word, rows)
+            _first(averaged, rows).addcmul_(attention, weight)
         return averaged
 
     @staticmethod
-    def setup_context(
-        ctx: FunctionCtx, inputs: tuple[Tensor, ...], output: Tensor
-    ) -> None:
-        ctx.save_for_backward(*inputs)
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        scores, offsets, weights, active = inputs
+        ctx.save_for_backward(scores, offsets, weights)
+        ctx.active = active
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
         scores, offsets, weights = ctx.saved_tensors
         to_scores = torch.zeros_like(scores)
         to_offsets = []
-        for offset, weight in zip(offsets.unbind(1), weights.unbind(1), strict=True):
-            attention = torch.softmax(scores + offset[:, None], dim=-1)
-            mean = (attention * grad).sum(dim=-1, keepdim=True)
-            change = (grad - mean).mul_(attention).mul_(weight[:, None, None])
-            to_scores += change
-            to_offsets.append(change.sum(dim=1))
-        return to_scores, torch.stack(to_offsets, dim=1), None
+        for word, rows in enumerate(ctx.active):
+            attention, weight = _attention(scores, offsets, weights, word, rows)
+            change = attention * _first(grad, rows)
+            mean = change.sum(dim=-1, keepdim=True)
+            change.addcmul_(attention, mean, value=-1).mul_(weight)
+            _first(to_scores, rows).add_(change)
+            to_offset = change.sum(dim=1)
+            if rows is not None:
+                missing = len(scores) - rows
+                to_offset = functional.pad(to_offset, (0, 0, 0, missing))
+            to_offsets.append(to_offset)
+        return to_scores, torch.stack(to_offsets, dim=1), None, None
+
+
+def _attention(
+    scores: Tensor, offsets: Tensor, weights: Tensor, word: int, rows: int | None
+) -> tuple[Tensor, Tensor]:
+    """Attention and weight of one word in the expressions that have it."""
+    offset = _first(offsets[:, word, None], rows)
+    attention = torch.softmax(_first(scores, rows) + offset, dim=-1)
+    return attention, _first(weights[:, word, None, None], rows)
+
+
+def _first(values: Tensor, rows: int | None) -> Tensor:
+    # No slice where all are wanted: it would fix their number in an exported graph.
+    return values if rows is None else values[:rows]

@@ -8,29 +8,19 @@ Features" and "Cross-Modal Self-Attention".
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from mmengine.model import xavier_init
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
-from mmris.models.layers import NUM_COORDINATES, coordinate_map
+from mmris.models.layers import no_autocast
 from mmris.registry import MODELS
 
-from ._averaged_attention import averaged_attention
-from .fusion_block import FusionBlock
+from ._averaged_attention import averaged_attention, gather_pixels
+from ._pair_block import PairAttentionBlock, unit_pixels, unit_words
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
-    from mmris.structures import LevelSpec, TextFeatures, TextSpec
-
-# Bounds the norm: the square of it bounds the sum of squares.
-_SMALLEST_NORM = 1e-6
-# Bounds the memory of the attention between pixels, and keeps it in a CPU's cache.
-_QUERIES_AT_A_TIME = 400
+    from mmris.structures import TextFeatures
 
 
 class _ImagePart(NamedTuple):
@@ -68,7 +58,7 @@ class _ScoreTerms(NamedTuple):
 
 
 @MODELS.register_module()
-class CrossModalAttentionBlock(FusionBlock):
+class CrossModalAttentionBlock(PairAttentionBlock):
     r"""Self-attention over the P T pairs of pixel and word, averaged over the words.
 
     A pair has the feature
@@ -127,24 +117,6 @@ class CrossModalAttentionBlock(FusionBlock):
         torch.Size([2, 10, 5, 7])
     """
 
-    def __init__(
-        self,
-        *,
-        in_level: LevelSpec,
-        in_text: TextSpec,
-        attention_channels: int,
-        out_channels: int | None = None,
-    ) -> None:
-        super().__init__(in_level=in_level, in_text=in_text, out_channels=out_channels)
-        pair = in_level.channels + in_text.token_channels + NUM_COORDINATES
-        self.query = nn.Linear(pair, attention_channels, bias=False)
-        self.key = nn.Linear(pair, attention_channels, bias=False)
-        self.value = nn.Linear(pair, attention_channels, bias=False)
-        self.output = nn.Linear(attention_channels, pair, bias=False)
-        self.reduce = nn.Linear(pair, self.out_channels)
-        for linear in (self.query, self.key, self.value, self.output, self.reduce):
-            xavier_init(linear, distribution="uniform")
-
     def project(self, level: Tensor) -> _ImagePart:
         """The parts of pixels and coordinates, and the scores between pixels.
 
@@ -154,20 +126,13 @@ class CrossModalAttentionBlock(FusionBlock):
         Returns:
             What :meth:`fuse` wants.
         """
-        height, width = level.shape[-2:]
-        level = _at_least_float32(level)
-        place = coordinate_map(height, width, device=level.device, dtype=level.dtype)
-        place = place.flatten(1)  # (8, P)
-        pixels = _normalise(level.flatten(2), dim=1)  # (B, C_i, P)
-        with _no_autocast(level):
-            query = self._of_pixels(self.query, pixels, place)  # (B, d, P)
-            key = self._of_pixels(self.key, pixels, place)
+        pixels = unit_pixels(level)
+        with no_autocast(level):
+            query = self.of_pixels(self.query, pixels)  # (B, d, P)
+            key = self.of_pixels(self.key, pixels)
             scores = query.transpose(1, 2) @ key  # (B, P, P)
-        value = self._of_pixels(self.value, pixels, place)
-        residual = self._of_pixels(self.reduce, pixels, place)
-        residual = residual + self.reduce.bias[:, None]
-        residual = residual.view(len(level), -1, height, width)
-        return _ImagePart(query, key, value, scores, residual)
+        value = self.of_pixels(self.value, pixels)
+        return _ImagePart(query, key, value, scores, self.image_residual(pixels))
 
     def fuse(
         self, projected: _ImagePart, text: TextFeatures, image_index: Tensor
@@ -182,31 +147,18 @@ class CrossModalAttentionBlock(FusionBlock):
         Returns:
             ``(N, out_channels, H, W)``.
         """
-        # Whatever stands in padding, infinities included, must not reach a product.
-        tokens = _at_least_float32(text.tokens)
-        words = _normalise(tokens.masked_fill(~text.mask[:, :, None], 0), dim=2)
-        weights = text.mask.to(words.dtype)
-        weights = weights / weights.sum(dim=1, keepdim=True)  # (N, T)
-
-        terms = self._score_terms(projected, words, text.mask, image_index)
-        value = projected.value[image_index].transpose(1, 2)  # (N, P, d)
-        gathered = torch.cat(
-            [
-                averaged_attention(pixels[image_index], terms.word_pixel, weights)
-                @ value
-                for pixels in torch.split(projected.scores, _QUERIES_AT_A_TIME, dim=1)
-            ],
-            dim=1,
+        words = unit_words(text)
+        terms = self._score_terms(projected, words.tokens, words.mask, image_index)
+        gathered = gather_pixels(
+            projected.scores,
+            terms.word_pixel,
+            words.weights,
+            projected.value,
+            image_index,
         )  # (N, P, d)
-        to_words = averaged_attention(terms.pixel_word, terms.word_word, weights)
-        gathered = gathered + to_words @ self._of_words(self.value, words)
-        merged = self.reduce.weight @ self.output.weight  # (out_channels, d)
-        mixed = merged @ gathered.transpose(1, 2)  # (N, out_channels, P)
-
-        mean_word = (weights[:, :, None] * words).sum(dim=1)  # (N, C_t)
-        said = self._of_words(self.reduce, mean_word)  # (N, out_channels)
-        residual = projected.residual[image_index] + said[:, :, None, None]
-        return torch.relu(mixed.view(residual.shape) + residual)
+        to_words = averaged_attention(terms.pixel_word, terms.word_word, words.weights)
+        gathered = gathered + to_words @ self.of_words(self.value, words.tokens)
+        return self.mix(gathered, projected.residual, words, image_index)
 
     def _score_terms(
         self, image: _ImagePart, words: Tensor, mask: Tensor, image_index: Tensor
@@ -219,9 +171,9 @@ class CrossModalAttentionBlock(FusionBlock):
             mask: ``(N, T)`` bool.
             image_index: ``(N,)`` int64.
         """
-        with _no_autocast(words):
-            word_query = self._of_words(self.query, words)  # (N, T, d)
-            word_key = self._of_words(self.key, words).transpose(1, 2)  # (N, d, T)
+        with no_autocast(words):
+            word_query = self.of_words(self.query, words)  # (N, T, d)
+            word_key = self.of_words(self.key, words).transpose(1, 2)  # (N, d, T)
             pixel_query = image.query[image_index].transpose(1, 2)  # (N, P, d)
             pixel_word = (pixel_query @ word_key).masked_fill(
                 ~mask[:, None], -torch.inf
@@ -231,37 +183,3 @@ class CrossModalAttentionBlock(FusionBlock):
                 pixel_word=pixel_word,
                 word_word=word_query @ word_key,
             )
-
-    def _of_pixels(self, linear: nn.Linear, pixels: Tensor, place: Tensor) -> Tensor:
-        """The part of pixels and coordinates, ``(B, C_i, P)`` to ``(B, C_out, P)``."""
-        visual, _, position = self._columns(linear)
-        return visual @ pixels + position @ place
-
-    def _of_words(self, linear: nn.Linear, words: Tensor) -> Tensor:
-        """The part of the words, ``(..., C_t)`` to ``(..., C_out)``."""
-        _, columns, _ = self._columns(linear)
-        return functional.linear(words, columns)
-
-    def _columns(self, linear: nn.Linear) -> tuple[Tensor, Tensor, Tensor]:
-        """The columns of a weight that meet pixel, word and coordinates."""
-        channels = (self.in_level.channels, self.in_text.token_channels)
-        visual, word, position = torch.split(
-            linear.weight, [*channels, NUM_COORDINATES], dim=1
-        )
-        return visual, word, position
-
-
-def _normalise(features: Tensor, *, dim: int) -> Tensor:
-    return functional.normalize(features, dim=dim, eps=_SMALLEST_NORM)
-
-
-def _at_least_float32(features: Tensor) -> Tensor:
-    return features.to(torch.promote_types(features.dtype, torch.float32))
-
-
-def _no_autocast(features: Tensor) -> AbstractContextManager[Any]:
-    # Entered only where there is one: an exported graph would keep it as a subgraph.
-    device = features.device.type
-    if torch.is_autocast_enabled(device):
-        return torch.autocast(device, enabled=False)
-    return nullcontext()

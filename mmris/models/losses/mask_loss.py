@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import torch
 from mmengine.model import BaseModule
+from torch.nn import functional
 
 from mmris.models.layers import resize_to
 from mmris.registry import MODELS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
     from mmris.structures import MaskOutput
@@ -17,17 +21,19 @@ if TYPE_CHECKING:
 
 @MODELS.register_module()
 class MaskLoss(BaseModule):
-    """Compares one output with the masks, at the size of the masks.
+    """Compares one output with the masks, at the size of the masks or at one given.
 
     Args:
         name: Key in the log; starts with ``loss``, so that it counts.
         loss: Config of the loss, called with logits and masks, both ``(N, 1, H, W)``.
         output: Which output to read: ``logits`` or an auxiliary one of the head.
         weight: Factor.
+        size: ``(height, width)`` in pixels at which to compare; None for that of the
+            masks, which is the size of the input.
 
     Raises:
         ValueError: ``name`` does not start with ``loss``: such a value would be logged
-            and never trained on.
+            and never trained on. Or ``size`` is not two positive lengths.
     """
 
     def __init__(
@@ -37,6 +43,7 @@ class MaskLoss(BaseModule):
         loss: dict[str, Any],
         output: str = "logits",
         weight: float = 1.0,
+        size: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         if not name.startswith("loss"):
@@ -44,9 +51,15 @@ class MaskLoss(BaseModule):
                 f"model.losses has an entry of name {name!r}; the name must start with "
                 "'loss' to count in training"
             )
+        if size is not None and (len(size) != 2 or min(size) < 1):
+            raise ValueError(
+                f"size of the model.losses entry {name!r} is {size!r}; give (height, "
+                "width), positive, or None for the size of the input"
+            )
         self.name = name
         self.output = output
         self.weight = weight
+        self.size = None if size is None else tuple(size)
         self.loss = MODELS.build(loss)
 
     def forward(self, output: MaskOutput, masks: Tensor) -> Tensor:
@@ -59,6 +72,11 @@ class MaskLoss(BaseModule):
         Returns:
             A scalar.
         """
+        masks = masks[:, None]
+        if self.size is not None:
+            masks = functional.interpolate(
+                masks.to(torch.uint8), self.size, mode="nearest-exact"
+            )
         logits = resize_to(output.named(self.output), masks.shape[-2:])
-        value: Tensor = self.loss(logits, masks[:, None])
+        value: Tensor = self.loss(logits, masks)
         return self.weight * value

@@ -10,7 +10,8 @@ from mmengine.structures import PixelData
 from torch import Tensor
 
 from mmris.models.backbones import read_levels
-from mmris.registry import MODELS
+from mmris.models.layers import resize_to
+from mmris.registry import MODELS, TASK_UTILS
 from mmris.structures import LevelSpec, MaskOutput
 
 from .prediction_settings import PredictionSettings
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mmris.models.decode_heads import RefDecodeHead
     from mmris.models.losses import MaskLoss
     from mmris.models.necks import FusionNeck
+    from mmris.models.post_processing import PostProcessing
     from mmris.models.text_encoders import BaseTextEncoder
     from mmris.structures import TextFeatures
 
@@ -47,6 +49,8 @@ class RefSegmentor(BaseModel):
         losses: Configs of losses, each with a name of its own; may be empty if the
             decode head brings its own.
         test_cfg: ``threshold`` and ``expressions_per_chunk``.
+        post_processing: Config of a :class:`PostProcessing` that refines the logits in
+            prediction, at the size of the input; None for none.
         data_preprocessor: Config of the data preprocessor.
         backbone_levels: Channels and strides of the backbone's levels, instead of
             reading them.
@@ -62,6 +66,7 @@ class RefSegmentor(BaseModel):
         decode_head: dict[str, Any],
         losses: Sequence[dict[str, Any]],
         test_cfg: dict[str, Any],
+        post_processing: dict[str, Any] | None = None,
         data_preprocessor: dict[str, Any] | None = None,
         backbone_levels: Sequence[dict[str, int]] | None = None,
         init_cfg: dict[str, Any] | None = None,
@@ -71,6 +76,9 @@ class RefSegmentor(BaseModel):
         )
         super().__init__(data_preprocessor=preprocessor, init_cfg=init_cfg)
         self.settings = PredictionSettings.from_config(test_cfg)
+        self.post_processing: PostProcessing | None = None
+        if post_processing is not None:
+            self.post_processing = TASK_UTILS.build(post_processing)
         self.text_encoder: BaseTextEncoder = MODELS.build(text_encoder)
         self.backbone = MODELS.build(backbone)
         if backbone_levels is None:
@@ -216,9 +224,23 @@ class RefSegmentor(BaseModel):
         )
         input_size = (inputs.shape[-2], inputs.shape[-1])
         counts = [len(sample.expressions) for sample in data_samples]
-        for sample, own in zip(data_samples, torch.split(logits, counts), strict=True):
-            self._restore(sample, own, input_size)
+        for sample, own, images in zip(
+            data_samples,
+            torch.split(logits, counts),
+            torch.split(image_index, counts),
+            strict=True,
+        ):
+            self._restore(sample, self._refine(own, inputs, images), input_size)
         return list(data_samples)
+
+    def _refine(self, logits: Tensor, inputs: Tensor, images: Tensor) -> Tensor:
+        """Post-process the logits of one picture, ``inputs[images[0]]``."""
+        if self.post_processing is None:
+            return logits
+        (picture,) = self.data_preprocessor.restore_pictures(inputs[images[:1]])
+        return self.post_processing(
+            resize_to(logits.float(), inputs.shape[-2:]), picture
+        )
 
     def _restore(
         self, sample: SegDataSample, logits: Tensor, input_size: tuple[int, int]

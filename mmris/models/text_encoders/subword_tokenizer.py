@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from .hugging_face_tokenizer import TOKENIZER_KEY
-from .sentence_checks import check_sentences
+from .sentence_checks import UnknownWordsNotice, check_sentences, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -75,6 +75,7 @@ class SubwordTokenizer:
                 f"name the model's own tokenizer in {TOKENIZER_KEY}"
             )
         self._max_tokens = self._limit(max_words, max_positions)
+        self._unknown_words = UnknownWordsNotice()
 
     def __call__(self, sentences: Sequence[str]) -> list[list[int]]:
         """Cut sentences into subwords.
@@ -85,7 +86,8 @@ class SubwordTokenizer:
         Returns:
             For each the ids of its tokens, the special ones included, without padding.
             Of a sentence that is too long the last words go and the special tokens
-            stay. A sentence without any word is one unknown word.
+            stay. A sentence without any word is one unknown word; the first one of
+            nothing but unknown words is warned of.
 
         Raises:
             TypeError: A lone string, or an entry that is no string.
@@ -119,10 +121,13 @@ class SubwordTokenizer:
             unknown = self.tokenizer.unk_token_id
             if unknown is None:
                 raise ValueError(
-                    f"the tokenizer {self.source} finds no word in {sentence!r} and "
+                    f"the tokenizer {self.source} finds no word in "
+                    f"{shortened(sentence)!r} and "
                     "has no token for unknown ones; remove the sentence"
                 )
             words = [unknown]
+        if set(words) == {self.tokenizer.unk_token_id}:
+            self._unknown_words.give(sentence)
         if self._max_tokens is not None:
             words = words[: self._max_tokens - self.num_leading - self.num_trailing]
         return [*row[: self.num_leading], *words, *row[end:]]

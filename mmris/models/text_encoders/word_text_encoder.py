@@ -15,8 +15,9 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from .base_text_encoder import BaseTextEncoder, TokenBatch
+from .sentence_checks import UnknownWordsNotice
 from .tokenizer import WordTokenizer
-from .vocabulary import PAD_ID, SPECIALS, Vocabulary
+from .vocabulary import PAD_ID, SPECIALS, UNKNOWN_ID, Vocabulary
 from .word_list_state import pack_words, unpack_words
 from .word_vectors import read_word_vectors
 
@@ -85,6 +86,7 @@ class WordTextEncoder(BaseTextEncoder):
         # None once they were read, or once a checkpoint has made them obsolete.
         self._pending_word_vectors = word_vectors
         self._warned_of_empty_vocabulary = False
+        self._unknown_words = UnknownWordsNotice()
 
     @property
     def num_embeddings(self) -> int:
@@ -131,6 +133,9 @@ class WordTextEncoder(BaseTextEncoder):
     def tokenize(self, sentences: Sequence[str]) -> TokenBatch:
         """Number the words of sentences.
 
+        Words that the vocabulary does not have are ``<unk>``. A sentence of nothing
+        else is warned of once, unless the encoder is being trained.
+
         Args:
             sentences: N sentences.
 
@@ -147,6 +152,10 @@ class WordTextEncoder(BaseTextEncoder):
         if self.vocabulary.is_empty:
             self._complain_of_empty_vocabulary()
         rows = [self.vocabulary.ids(words) for words in self.tokenizer(sentences)]
+        if not self.training and not self.vocabulary.is_empty:
+            for sentence, row in zip(sentences, rows, strict=True):
+                if set(row) == {UNKNOWN_ID}:
+                    self._unknown_words.give(sentence)
         length = max(map(len, rows))
         ids = torch.tensor([row + [PAD_ID] * (length - len(row)) for row in rows])
         mask = torch.arange(length) < torch.tensor([[len(row)] for row in rows])

@@ -1,7 +1,9 @@
+import pytest
 import torch
 
 from mmris.models.decode_heads import MultiLevelDecodeHead
 from mmris.structures import FusedFeatures, FusedSpec, LevelSpec, TextFeatures, TextSpec
+from tests import parts
 from tests.references.fpn import fpn_aggregate
 
 SPEC = FusedSpec((LevelSpec(4, 8), LevelSpec(5, 16)), (TextSpec(3, 3),) * 2)
@@ -65,3 +67,54 @@ def test_every_parameter_has_a_gradient():
         assert parameter.grad is not None, name
         assert torch.isfinite(parameter.grad).all(), name
         assert parameter.grad.abs().sum() > 0, name
+
+
+def test_levels_are_decoded_before_the_exchange_by_weights_of_their_own():
+    spec = FusedSpec((LevelSpec(4, 8), LevelSpec(4, 16)), (TextSpec(3, 3),) * 2)
+    head = MultiLevelDecodeHead(
+        in_features=spec,
+        exchange={"type": "GatedExchange"},
+        aggregation={"type": "SumAggregation"},
+        mask_decoder={"type": "ScoreMaskDecoder"},
+        level_decoder={"type": "ScoreMaskDecoder"},
+    ).double()
+    assert head.aux_names == ("level_0", "level_1")
+    assert make_head().aux_names == ()
+    text = make_fused().text
+    maps = (torch.randn(2, 4, 7, 5).double(), torch.randn(3, 4, 4, 2).double())
+    fused = FusedFeatures(maps, text, torch.tensor([0, 1, 0]), frozenset({0}))
+    output = head(fused)
+    assert list(output.aux) == ["level_0", "level_1"]
+    assert output.named("level_0").shape == (3, 1, 7, 5)
+    for level, decoder in enumerate(head.level_decoders):
+        torch.testing.assert_close(output.aux[f"level_{level}"], decoder(fused[level]))
+    assert not torch.equal(
+        head.level_decoders[0].score.weight, head.level_decoders[1].score.weight
+    )
+    (output.logits.sum() + sum(aux.sum() for aux in output.aux.values())).backward()
+    for name, parameter in head.named_parameters():
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_losses_on_levels_are_named_and_a_level_that_is_not_there_is_refused():
+    entry = {
+        "type": "MaskLoss",
+        "name": "loss_level",
+        "loss": {"type": "BinaryCrossEntropyLoss"},
+        "output": "level_3",
+        "weight": 0.1,
+    }
+    config = parts.model_config()
+    config["losses"].append(entry)
+    with pytest.raises(
+        ValueError, match=r"reads output 'level_3', but .* \['logits'\]"
+    ):
+        parts.build_model(config)
+    config["decode_head"]["level_decoder"] = {"type": "ScoreMaskDecoder"}
+    model = parts.build_model(config)
+    items = [parts.make_item(2, masks_at=(64, 96))]
+    data = model.data_preprocessor(parts.collate(items), True)
+    assert set(model(**data, mode="loss")) == {"loss_bce", "loss_level"}
+    entry["output"] = "level_4"
+    with pytest.raises(ValueError, match=r"reads output 'level_4', but .*'level_3'\]"):
+        parts.build_model(config)

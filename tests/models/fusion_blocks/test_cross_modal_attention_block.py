@@ -4,7 +4,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from mmris.models.fusion_blocks import CrossModalAttentionBlock
-from mmris.models.fusion_blocks import cross_modal_attention_block as block_file
+from mmris.models.fusion_blocks import _averaged_attention as attention_file
 from mmris.models.fusion_blocks._averaged_attention import averaged_attention
 from mmris.structures import LevelSpec, TextFeatures, TextSpec
 from tests.references.cross_modal_attention import cross_modal_attention
@@ -83,7 +83,7 @@ def test_the_words_change_the_attention_of_pixels_and_the_pixels_that_of_words()
 def test_how_many_queries_are_taken_at_a_time_does_not_matter(monkeypatch):
     block, text, level = make_block(), make_text(), make_level()
     expected = block(level, text, INDEX)
-    monkeypatch.setattr(block_file, "_QUERIES_AT_A_TIME", 4)  # 15 positions
+    monkeypatch.setattr(attention_file, "_QUERIES_AT_A_TIME", 4)  # 15 positions
     fused = block(level, text, INDEX)
     torch.testing.assert_close(fused, expected, rtol=0, atol=1e-12)
 

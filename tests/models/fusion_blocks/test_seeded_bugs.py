@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from mmris.models.fusion_blocks import _pair_block as pair_file
 from mmris.models.fusion_blocks import cross_modal_attention_block as block_file
+from mmris.models.layers import coordinate_map
 from tests.models.fusion_blocks.test_cross_modal_attention_block import (
     INDEX,
     literally,
@@ -29,13 +31,9 @@ BUGS = {
         "scores = query.transpose(1, 2) @ key",
         "scores = query.transpose(1, 2) @ key * query.shape[1] ** -0.5",
     ),
-    "height and width exchanged": (
-        "coordinate_map(height, width,",
-        "coordinate_map(width, height,",
-    ),
     "branch detached": (
-        "residual = projected.residual[image_index] +",
-        "residual = projected.residual[image_index].detach() +",
+        "image_residual(pixels))",
+        "image_residual(pixels).detach())",
     ),
 }
 
@@ -73,3 +71,12 @@ def test_a_seeded_bug_is_seen(bug):
     block = make_block()
     block.__class__ = broken(*BUGS[bug])
     assert not agrees(block)
+
+
+def test_exchanged_height_and_width_are_seen(monkeypatch):
+    monkeypatch.setattr(
+        pair_file,
+        "coordinate_map",
+        lambda height, width, **place: coordinate_map(width, height, **place),
+    )
+    assert not agrees(make_block())

@@ -64,3 +64,27 @@ def test_reads_an_auxiliary_output():
 def test_a_name_that_would_not_count_is_refused():
     with pytest.raises(ValueError, match="must start with 'loss'"):
         MaskLoss(name="dice", loss=DICE)
+
+
+def test_comparison_at_a_size_of_its_own():
+    masks = torch.zeros(1, 6, 8, dtype=torch.bool)
+    masks[:, :3] = True
+    right = torch.full((1, 1, 3, 4), -20.0)
+    right[:, :, :2] = 20
+    loss = MaskLoss(name="loss_bce", loss=BCE, size=(3, 4))
+    sampled = torch.nn.functional.interpolate(
+        masks[:, None].to(torch.uint8), (3, 4), mode="nearest-exact"
+    )
+    expected = torch.where(sampled.bool() == (right > 0), 0.0, 20.0).mean()
+    assert loss(output(right), masks).item() == pytest.approx(expected.item(), abs=1e-4)
+    seen = []
+    loss.loss.register_forward_hook(lambda _m, given, _o: seen.extend(given))
+    loss(output(torch.randn(1, 1, 5, 5)), masks)
+    assert [tuple(value.shape) for value in seen] == [(1, 1, 3, 4)] * 2
+    assert torch.equal(seen[1], sampled)
+
+
+@pytest.mark.parametrize("size", [(3,), (0, 4), (1, 2, 3)])
+def test_a_size_that_is_none_is_refused(size):
+    with pytest.raises(ValueError, match=r"size of the model.losses entry 'loss_bce'"):
+        MaskLoss(name="loss_bce", loss=BCE, size=size)

@@ -1,0 +1,3 @@
+from .progressive_comprehension_neck import ProgressiveComprehensionNeck
+
+__all__ = ["ProgressiveComprehensionNeck"]
