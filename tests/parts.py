@@ -78,14 +78,14 @@ EXCHANGES = {
 }
 AGGREGATIONS = {
     "Conv3dAggregation": {"channels": 6},
-    "PeepholeConvLSTMAggregation": {"channels": 6},
-    "FPNAggregation": {"channels": 8},
-    "GatedBidirectionalAggregation": {},
     "ConvLSTMAggregation": {
         "channels": 6,
         "kernel_size": 3,
         "coarsest_first": True,
     },
+    "FPNAggregation": {"channels": 8},
+    "GatedBidirectionalAggregation": {},
+    "PeepholeConvLSTMAggregation": {"channels": 6},
     "PyramidPoolingAggregation": {
         "channels": 8,
         "pyramid_channels": 4,

@@ -6,29 +6,38 @@ import argparse
 import json
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmengine.config import Config, DictAction
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
+from mmris.utils import trusted_checkpoints
 from mmris.utils.config import load_config, switch_dataset
+from mmris.utils.config_check import check_config
 from mmris.utils.config_options import (
-    check_checkpoint,
+    check_work_dir,
     keep_testing_only,
     select_split,
     set_work_dir,
 )
+from mmris.utils.config_overrides import KeyValueAction, apply_overrides
 from mmris.utils.launch import process_group
+from mmris.utils.start_options import check_checkpoint
+from mmris.utils.tool_errors import run_tool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mmengine.config import Config
+
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description="Score a checkpoint.")
+    parser = argparse.ArgumentParser(
+        description="Score a checkpoint.", allow_abbrev=False
+    )
     parser.add_argument("config", help="config file")
     parser.add_argument("checkpoint", help="checkpoint file")
     parser.add_argument(
@@ -62,9 +71,17 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--cfg-options",
         nargs="+",
-        action=DictAction,
+        action=KeyValueAction,
         metavar="KEY=VALUE",
         help="change values of the config, such as test_dataloader.num_workers=0",
+    )
+    parser.add_argument(
+        "--trust-checkpoint",
+        action="store_true",
+        help="read the checkpoint even if that runs code that is in it",
+    )
+    parser.add_argument(
+        "--debug", action="store_true", help="show the traceback of every error"
     )
     parser.add_argument(
         "--launcher",
@@ -85,10 +102,11 @@ def prepare(args: argparse.Namespace) -> Config:
     if args.dataset is not None:
         switch_dataset(cfg, args.dataset)
     if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+        apply_overrides(cfg, args.cfg_options)
     if args.split is not None:
         select_split(cfg, args.split)
     set_work_dir(cfg, args.work_dir, subfolder="test")
+    check_work_dir(cfg.work_dir)
     cfg.load_from = check_checkpoint(args.checkpoint, "the second argument")
     cfg.resume = False
     keep_testing_only(cfg)
@@ -97,23 +115,26 @@ def prepare(args: argparse.Namespace) -> Config:
         hook = {"type": "RefVisualizationHook", **hook}
         hook.update(test_out_dir=args.show_dir, test_interval=args.show_interval)
         cfg.default_hooks["visualization"] = hook
+    check_config(cfg)
     return cfg
 
 
+def test(args: argparse.Namespace) -> int:
+    """Score."""
+    with trusted_checkpoints() if args.trust_checkpoint else nullcontext():
+        cfg = prepare(args)
+        with process_group(cfg, args.launcher):
+            metrics = Runner.from_cfg(cfg).test()
+            if args.metrics is not None and is_main_process():
+                write_metrics(args, metrics)
+    return 0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Score; 2 if an option is wrong."""
+    """Score; 2 if something is wrong."""
     args = parse_args(argv)
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
-    try:
-        cfg = prepare(args)
-    except (FileNotFoundError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    with process_group(cfg, args.launcher):
-        metrics = Runner.from_cfg(cfg).test()
-        if args.metrics is not None and is_main_process():
-            write_metrics(args, metrics)
-    return 0
+    return run_tool(lambda: test(args), debug=args.debug)
 
 
 def write_metrics(args: argparse.Namespace, metrics: dict[str, float]) -> None:

@@ -5,30 +5,40 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from mmengine.config import Config, DictAction
+from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
+from mmris.engine import Interrupted, InterruptionHook
+from mmris.utils import trusted_checkpoints
 from mmris.utils.config import load_config, switch_dataset
+from mmris.utils.config_check import check_config, check_custom_keys
 from mmris.utils.config_options import (
     TRACKERS,
     add_tracker,
+    check_work_dir,
     set_seed,
-    set_start,
     set_work_dir,
     shorten_schedule,
     use_mixed_precision,
 )
+from mmris.utils.config_overrides import KeyValueAction, apply_overrides
 from mmris.utils.launch import process_group
+from mmris.utils.resume_command import resume_command
+from mmris.utils.start_options import set_start
+from mmris.utils.tool_errors import run_tool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mmengine.config import Config
+
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description="Train a model.")
+    parser = argparse.ArgumentParser(description="Train a model.", allow_abbrev=False)
     parser.add_argument("config", help="config file")
     parser.add_argument(
         "--work-dir",
@@ -79,9 +89,17 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--cfg-options",
         nargs="+",
-        action=DictAction,
+        action=KeyValueAction,
         metavar="KEY=VALUE",
         help="change values of the config, such as train_dataloader.batch_size=8",
+    )
+    parser.add_argument(
+        "--trust-checkpoint",
+        action="store_true",
+        help="read checkpoints even if that runs code that is in them",
+    )
+    parser.add_argument(
+        "--debug", action="store_true", help="show the traceback of every error"
     )
     parser.add_argument(
         "--launcher",
@@ -102,8 +120,9 @@ def prepare(args: argparse.Namespace) -> Config:
     if args.dataset is not None:
         switch_dataset(cfg, args.dataset)
     if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+        apply_overrides(cfg, args.cfg_options)
     set_work_dir(cfg, args.work_dir)
+    check_work_dir(cfg.work_dir)
     set_start(cfg, resume=args.resume, load_from=args.load_from)
     set_seed(cfg, seed=args.seed, deterministic=args.deterministic)
     if args.max_iters is not None:
@@ -112,21 +131,37 @@ def prepare(args: argparse.Namespace) -> Config:
         use_mixed_precision(cfg)
     if args.tracker is not None:
         add_tracker(cfg, args.tracker)
+    check_config(cfg)
     return cfg
 
 
+def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
+    """Train until the end, or until a signal asks to stop."""
+    with trusted_checkpoints() if args.trust_checkpoint else nullcontext():
+        cfg = prepare(args)
+        with process_group(cfg, args.launcher):
+            runner = Runner.from_cfg(cfg)
+            check_custom_keys(runner.model, cfg)
+            try:
+                runner.train()
+            except Interrupted as stop:
+                if is_main_process():
+                    command = resume_command(sys.argv[0], arguments)
+                    print(f"{stop}. Go on with:\n    {command}", file=sys.stderr)
+                return stop.exit_code
+            finally:
+                for hook in runner.hooks:
+                    if isinstance(hook, InterruptionHook):
+                        hook.after_train(runner)  # after an error nobody calls it
+    return 0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Train; 2 if an option is wrong."""
+    """Train; 2 if something is wrong, 130 or 143 if it was stopped."""
     args = parse_args(argv)
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
-    try:
-        cfg = prepare(args)
-    except (FileNotFoundError, ModuleNotFoundError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    with process_group(cfg, args.launcher):
-        Runner.from_cfg(cfg).train()
-    return 0
+    arguments = sys.argv[1:] if argv is None else argv
+    return run_tool(lambda: train(args, arguments), debug=args.debug)
 
 
 if __name__ == "__main__":

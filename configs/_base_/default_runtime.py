@@ -20,7 +20,7 @@ default_hooks = dict(
     logger=dict(type="LoggerHook", interval=50, log_metric_by_epoch=False),
     param_scheduler=dict(type="ParamSchedulerHook"),
     checkpoint=dict(
-        type="CheckpointHook",
+        type="AtomicCheckpointHook",
         by_epoch=False,
         interval=2000,
         max_keep_ckpts=2,
@@ -28,6 +28,8 @@ default_hooks = dict(
         rule="greater",
     ),
     sampler_seed=dict(type="DistSamplerSeedHook"),
+    checkpoint_fit=dict(type="CheckpointFitHook"),
+    interruption=dict(type="InterruptionHook"),
     shared_buffers=dict(type="SharedBuffersHook"),
     visualization=dict(
         type="RefVisualizationHook", num_images=4, expressions_per_image=2

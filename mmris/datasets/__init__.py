@@ -1,4 +1,5 @@
 from .base_ref_dataset import BaseRefDataset
+from .json_ref_dataset import JsonRefDataset
 from .masks import decode_segmentations
 from .refer_dataset import ReferDataset
 from .refer_files import read_refer_records
@@ -15,6 +16,7 @@ from .transforms import (
 
 __all__ = [
     "BaseRefDataset",
+    "JsonRefDataset",
     "LoadRefImage",
     "LoadRefMasks",
     "PackRefInputs",

@@ -37,15 +37,69 @@ def decode_segmentations(
         ValueError: A polygon is malformed, or a run-length encoding is malformed or of
             another size.
     """
+    merged = _merge(segmentations, height, width)
+    if merged is None:
+        return np.zeros((height, width), dtype=np.uint8)
+    mask: np.ndarray = coco_mask.decode(merged)
+    return np.ascontiguousarray(mask)
+
+
+def encode_segmentations(
+    segmentations: Sequence[Any], height: int, width: int
+) -> dict[str, Any]:
+    """Encode the union of COCO segmentations as one run-length encoding.
+
+    Args:
+        segmentations: As in :func:`decode_segmentations`.
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
+
+    Returns:
+        A compressed run-length encoding, with counts as text; no segmentation gives
+        that of an empty mask.
+
+    Raises:
+        ValueError: As in :func:`decode_segmentations`.
+    """
+    merged = _merge(segmentations, height, width)
+    if merged is None:
+        return encode_mask(np.zeros((height, width), dtype=np.uint8))
+    return _as_text(merged)
+
+
+def encode_mask(mask: np.ndarray) -> dict[str, Any]:
+    """Encode a mask as a compressed run-length encoding, with counts as text.
+
+    Args:
+        mask: ``(height, width)`` bool, or uint8 of 0 and 1.
+    """
+    return _as_text(coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8)))
+
+
+def mask_area(encoding: dict[str, Any]) -> int:
+    """Number of pixels of a mask.
+
+    Args:
+        encoding: Its compressed run-length encoding.
+    """
+    return int(coco_mask.area(encoding))
+
+
+def _as_text(encoding: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "size": [int(length) for length in encoding["size"]],
+        "counts": encoding["counts"].decode("ascii"),
+    }
+
+
+def _merge(segmentations: Sequence[Any], height: int, width: int) -> Any:
+    """The union as a compressed run-length encoding, None without segmentations."""
     encodings = [
         encoding
         for segmentation in segmentations
         for encoding in _encodings(segmentation, height, width)
     ]
-    if not encodings:
-        return np.zeros((height, width), dtype=np.uint8)
-    mask: np.ndarray = coco_mask.decode(coco_mask.merge(encodings))
-    return np.ascontiguousarray(mask)
+    return coco_mask.merge(encodings) if encodings else None
 
 
 def _encodings(segmentation: Any, height: int, width: int) -> list[Any]:

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 from mmris.registry import DATASETS
 
 from .base_ref_dataset import BaseRefDataset
+from .nearby_files import find_one_level_off, what_lies_at
 from .refer_files import TextField, read_refer_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .base_ref_dataset import Sampling
-
-# Most names shown of a folder's content.
-MAX_LISTED = 12
 
 
 @DATASETS.register_module()
@@ -97,30 +95,35 @@ class ReferDataset(BaseRefDataset):
     def load_data_list(self) -> list[dict[str, Any]]:
         """Read the records of the split, one an image."""
         image_folder = Path(self.data_prefix["img_path"])
-        self._check_layout(image_folder)
+        annotations = Path(self.ann_file)
+        if not annotations.is_file():
+            raise FileNotFoundError(
+                f"no file {annotations}: {what_lies_at(annotations.parent)}. "
+                f"{self._advice()}"
+            )
         records = read_refer_records(
-            Path(self.ann_file).parent,
+            annotations.parent,
             partition=self.partition,
             split=self.split,
             text_field=self.text_field,
         )
+        if not image_folder.is_dir():
+            raise self._no_image_folder(image_folder, records[0]["file_name"])
         for record in records:
             record["img_path"] = str(image_folder / record.pop("file_name"))
         return records
 
-    def _check_layout(self, image_folder: Path) -> None:
-        annotations = Path(self.ann_file)
-        if not annotations.is_file():
-            raise FileNotFoundError(
-                f"no file {annotations}: {_what_lies_at(annotations.parent)}. "
-                f"{self._advice()}"
-            )
-        if not image_folder.is_dir():
-            raise FileNotFoundError(
-                f"no folder of images {image_folder}: {_what_lies_at(image_folder)}. "
-                f"Set 'image_dir' of the dataset to the folder of the pictures, "
-                f"absolute or below data_root={self.data_root!r}"
-            )
+    def _no_image_folder(self, folder: Path, file_name: str) -> FileNotFoundError:
+        other = find_one_level_off(folder, file_name)
+        advice = (
+            f"The pictures lie one level off: set image_dir={str(other.parent)!r}"
+            if other is not None
+            else "Set 'image_dir' of the dataset to the folder of the pictures, "
+            f"absolute or below data_root={self.data_root!r}"
+        )
+        return FileNotFoundError(
+            f"no folder of images {folder}: {what_lies_at(folder)}. {advice}"
+        )
 
     def _advice(self) -> str:
         root = Path(self.data_root)
@@ -134,14 +137,3 @@ class ReferDataset(BaseRefDataset):
             f"images/mscoco/images/train2014/*.jpg below data_root={self.data_root!r}; "
             "set 'data_root' of the dataset"
         )
-
-
-def _what_lies_at(folder: Path) -> str:
-    """The content of a folder, or of the nearest one above it that exists."""
-    existing = next(
-        path for path in [folder, *folder.absolute().parents] if path.is_dir()
-    )
-    names = sorted(path.name for path in existing.iterdir())
-    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-    listed = ", ".join(names[:MAX_LISTED]) or "nothing"
-    return f"in {existing} there is {listed}{more}"

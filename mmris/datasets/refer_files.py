@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any, Literal, get_args
+
+from mmengine.logging import print_log
 
 from .annotation_checks import check_unique, read_annotation_file, required_field
 
@@ -19,8 +22,9 @@ def read_refer_records(
     """Read one split of a data set in the layout of REFER.
 
     References find their picture by ``image_id``: their own ``file_name`` carries a
-    running number in the published files and names no picture. References without
-    sentences are left out. The split is matched as REFER does: ``testA``, ``testB`` and
+    running number in the published files and names no picture. Sentences without any
+    text are left out, with a warning that names them, and so are references without
+    sentences. The split is matched as REFER does: ``testA``, ``testB`` and
     ``testC`` by their last letter, ``test`` takes every split whose name contains it,
     any other name must be equal.
 
@@ -53,6 +57,8 @@ def read_refer_records(
         for number, entry in selected
         if (reference := _reference(entry, text_field, f"{path}, entry {number}"))
     ]
+    _leave_out_blank_sentences(references, path)
+    references = [reference for reference in references if reference["sentences"]]
     if not references:
         raise ValueError(f"{path}: no reference of split {split!r} has a sentence")
     check_unique(
@@ -152,6 +158,21 @@ def _reference(
         "category_id": categories.pop() if len(categories) == 1 else -1,
         "sentences": sentences,
     }
+
+
+def _leave_out_blank_sentences(references: list[dict[str, Any]], path: Path) -> None:
+    blank = []
+    for reference in references:
+        sentences = reference["sentences"]
+        blank += [s["sent_id"] for s in sentences if not s["text"].strip()]
+        reference["sentences"] = [s for s in sentences if s["text"].strip()]
+    if blank:
+        print_log(
+            f"{path}: {len(blank)} sentences have no text and are left out, the first "
+            f"of them sent_id {blank[0]}",
+            logger="current",
+            level=logging.WARNING,
+        )
 
 
 def _identifiers(entry: dict[str, Any], name: str, where: str) -> list[int]:

@@ -1,7 +1,19 @@
-from .hooks import RefVisualizationHook, SharedBuffersHook, VocabularyHook
+from .hooks import (
+    AtomicCheckpointHook,
+    CheckpointFitHook,
+    InterruptionHook,
+    RefVisualizationHook,
+    SharedBuffersHook,
+    VocabularyHook,
+)
+from .interruption import Interrupted
 from .mixed_precision import MixedPrecisionOptimWrapper
 
 __all__ = [
+    "AtomicCheckpointHook",
+    "CheckpointFitHook",
+    "Interrupted",
+    "InterruptionHook",
     "MixedPrecisionOptimWrapper",
     "RefVisualizationHook",
     "SharedBuffersHook",

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 SPLITS = ("train", "val", "test")
 # What a method decides about its data, whichever dataset it trains on.
 METHOD_KEYS = ("pipeline", "sampling", "expressions_per_image")
+# The dataset file behind a user's annotations, and the endings of those.
+OWN_DATA = "own_data"
+ANNOTATION_ENDINGS = (".json", ".jsonl")
 
-_PACKAGE_CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+# In a clone mmris/.mim has links to the folders of the top level, in a wheel the files.
+_PACKAGE_CONFIGS = (Path(__file__).parents[1] / ".mim" / "configs").resolve()
 
 
 def load_config(path: str | Path) -> Config:
@@ -70,13 +74,22 @@ def switch_dataset(cfg: Config, name: str) -> None:
 
     Args:
         cfg: Configuration of a method, changed in place.
-        name: A file of ``_base_/datasets`` without its ending, or the path of a file.
+        name: A file of ``_base_/datasets`` without its ending, the path of such a file,
+            or the path of a user's annotations (``.json``, ``.jsonl``), which take the
+            place of those in ``own_data``.
 
     Raises:
         FileNotFoundError: No such dataset; the message lists those that exist.
         ValueError: The file lacks a split that the configuration uses.
     """
-    path = _find_dataset(name, _dataset_folders(cfg.filename))
+    annotations = Path(name) if name.endswith(ANNOTATION_ENDINGS) else None
+    if annotations is not None and not annotations.is_file():
+        raise FileNotFoundError(
+            f"no annotation file {name!r} (--dataset). Give the path of a .json or "
+            ".jsonl file from here, or the name of a dataset of configs/_base_/datasets"
+        )
+    wanted = OWN_DATA if annotations is not None else name
+    path = _find_dataset(wanted, _dataset_folders(cfg.filename))
     source = Config.fromfile(str(path))
     for split in SPLITS:
         loader = cfg.get(f"{split}_dataloader")
@@ -90,6 +103,10 @@ def switch_dataset(cfg: Config, name: str) -> None:
         kept = next(dataset_leaves(loader["dataset"]))
         dataset = ConfigDict(source[f"{split}_dataloader"]["dataset"])
         for leaf in dataset_leaves(dataset):
+            if annotations is not None:
+                leaf.update(
+                    data_root=str(annotations.parent), ann_file=annotations.name
+                )
             leaf.update({key: kept[key] for key in METHOD_KEYS if key in kept})
         loader["dataset"] = dataset
         if source.get(f"{split}_evaluator") is not None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mmris.registry import DATASETS
 
-from .checkpoint import load_checkpoint_file
 from .config import dataset_leaves
 
 if TYPE_CHECKING:
@@ -39,57 +39,24 @@ def set_work_dir(cfg: Config, work_dir: str | None, subfolder: str = "") -> None
     cfg.work_dir = work_dir
 
 
-def check_checkpoint(path: str, option: str) -> str:
-    """Return the path of a checkpoint that can be read safely, or an address.
-
-    MMEngine reads checkpoints as plain weights, too, but falls back to running what is
-    in them when that fails; so one that would fail is refused here.
+def check_work_dir(work_dir: str) -> None:
+    """Make the work dir and see that files can be written into it.
 
     Args:
-        path: The file, or an address such as ``https://...``.
-        option: The option that named it, for the message.
+        work_dir: The folder.
 
     Raises:
-        FileNotFoundError: No such file.
-        ValueError: The file is broken, or reading it would run code.
+        OSError: It cannot be made or written.
     """
-    if "://" in path:
-        return path
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"no checkpoint file {path!r} ({option})")
-    load_checkpoint_file(path)
-    return path
-
-
-def set_start(cfg: Config, *, resume: str | None, load_from: str | None) -> None:
-    """Start from a checkpoint.
-
-    Args:
-        cfg: Configuration with a ``work_dir``, changed in place.
-        resume: Checkpoint whose run is continued; ``"auto"`` continues the newest of
-            the work dir, or starts as the config says if there is none.
-        load_from: Checkpoint whose weights are the start of a new run.
-
-    Raises:
-        ValueError: Both are given.
-        FileNotFoundError: No such checkpoint.
-    """
-    if resume is not None and load_from is not None:
-        raise ValueError(
-            "--resume continues a run and --load-from starts one from the weights of "
-            "another; give one of them"
-        )
-    if load_from is not None:
-        cfg.load_from, cfg.resume = check_checkpoint(load_from, "--load-from"), False
-    elif resume == "auto":
-        pointer = Path(cfg.work_dir) / "last_checkpoint"
-        if pointer.is_file():
-            newest = pointer.read_text(encoding="utf-8").strip()
-            check_checkpoint(newest, f"named in {pointer}")
-            # A load_from of the config would be taken for the run to continue.
-            cfg.load_from, cfg.resume = None, True
-    elif resume is not None:
-        cfg.load_from, cfg.resume = check_checkpoint(resume, "--resume"), True
+    try:
+        Path(work_dir).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=work_dir):
+            pass
+    except OSError as error:
+        raise OSError(
+            f"the work dir {work_dir} cannot be written ({error.strerror}); choose "
+            "another folder with --work-dir"
+        ) from error
 
 
 def set_seed(cfg: Config, *, seed: int | None, deterministic: bool) -> None:

@@ -8,6 +8,9 @@ import pytest
 from mmengine.config import Config
 
 from mmris.registry import DATASETS
+from mmris.utils.config import load_config, switch_dataset
+from tests.conftest import REPOSITORY
+from tests.datasets.own_data import POLYGON, write_entries, write_picture
 
 FOLDER = Path(__file__).resolve().parents[2] / "configs" / "_base_" / "datasets"
 # file: folder, partition, split of training, validation and testing
@@ -52,3 +55,22 @@ def test_config_reads_real_files(name, test_data):
         for key in ("train_dataloader", "val_dataloader", "test_dataloader")
     ]
     assert lengths == {"refcoco": [129, 4, 3], "refcocog": [22, 4, 6]}[name]
+
+
+def test_own_data_of_another_place_takes_a_file(tmp_path):
+    write_picture(tmp_path / "a.png")
+    entries = [
+        {"image": "a.png", "mask": [POLYGON], "sentences": ["box"] * 3, "split": split}
+        for split in ("train", "val")
+    ]
+    path = write_entries(tmp_path / "mine.json", entries)
+    config = load_config(REPOSITORY / "configs/baseline/baseline_tiny_shapes.py")
+    switch_dataset(config, str(path))
+    for key, count in (("train", 1), ("val", 1), ("test", 1)):
+        dataset = config[f"{key}_dataloader"].dataset
+        assert dataset.pop("pipeline")
+        assert len(DATASETS.build(dataset)) == count
+    assert config.val_evaluator == {"type": "RefSegMetric"}
+    message = r"no annotation file 'gone\.jsonl' \(--dataset\)\. Give the path"
+    with pytest.raises(FileNotFoundError, match=message):
+        switch_dataset(config, "gone.jsonl")

@@ -200,6 +200,19 @@ def test_a_missing_folder_of_images_is_named(copied):
         make(copied)
 
 
+@pytest.mark.parametrize("there", ["images/mscoco/images", "pictures/train2014"])
+def test_an_image_folder_one_level_off_is_found(copied, there):
+    records = make(copied, image_dir=IMAGES, test_mode=True)
+    name = Path(records.record(0)["img_path"]).name
+    (copied / IMAGES).rmdir()
+    (copied / there).mkdir(parents=True, exist_ok=True)
+    (copied / there / name).touch()
+    wanted = IMAGES if there.startswith("images") else "pictures/val2014"
+    message = rf"The pictures lie one level off: set image_dir='{copied / there}'"
+    with pytest.raises(FileNotFoundError, match=message):
+        make(copied, image_dir=wanted)
+
+
 def test_unknown_partition_and_split_list_what_there_is(root):
     with pytest.raises(FileNotFoundError, match=r"partitions there: \['unc'\]"):
         make(root, partition="google")

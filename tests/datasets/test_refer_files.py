@@ -8,6 +8,7 @@ import pickle
 
 import pytest
 
+from mmris.datasets import refer_files
 from mmris.datasets.refer_files import read_refer_records
 
 SQUARE = [[1, 1, 5, 1, 5, 5, 1, 5]]
@@ -299,3 +300,24 @@ def test_instances_without_a_table_are_named(content, read):
         read(references, instances)
     with pytest.raises(ValueError, match=r"instances.json is a list"):
         read(references, [])
+
+
+@pytest.mark.parametrize("text", ["", " \t\n"])
+def test_sentences_without_text_are_left_out_and_told(content, read, monkeypatch, text):
+    said = []
+    monkeypatch.setattr(refer_files, "print_log", lambda line, **_: said.append(line))
+    references, instances = content
+    references[0]["sentences"][1]["sent"] = text
+    references[1]["sentences"][0]["sent"] = text
+    records = read(references, instances)
+    found = [
+        sentence["sent_id"]
+        for record in records
+        for reference in record["references"]
+        for sentence in reference["sentences"]
+    ]
+    assert found == [0, 3]
+    assert [rec["image_id"] for rec in records] == [102]
+    (message,) = said
+    assert "2 sentences have no text and are left out, the first of them" in message
+    assert message.endswith("sent_id 1")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -13,14 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import tiny_run  # noqa: E402  (it lies beside this file)
 
-
-def load_tool(name):
-    spec = importlib.util.spec_from_file_location(
-        f"mmris_tool_{name}", REPOSITORY / "tools" / f"{name}.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from tests.load_tool import load_tool  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,8 @@ import json
 
 import pytest
 import torch
-from conftest import load_tool
+
+from tests.load_tool import load_tool
 
 
 @pytest.fixture(scope="module")

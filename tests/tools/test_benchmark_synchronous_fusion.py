@@ -1,6 +1,8 @@
 import pytest
 import torch
-from conftest import REPOSITORY, load_tool
+
+from tests.conftest import REPOSITORY
+from tests.load_tool import load_tool
 
 SMALL = ["--channels", "8", "--heads", "2", "--words", "3", "--repeats", "1"]
 

@@ -1,6 +1,8 @@
 import pytest
-from conftest import REPOSITORY, load_tool
 from mmengine.config import Config
+
+from tests.conftest import REPOSITORY
+from tests.load_tool import load_tool
 
 CONFIG = str(REPOSITORY / "configs/cmpc/cmpc_tiny_shapes.py")
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
+from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import nn
 
 from mmris.datasets.base_ref_dataset import BaseRefDataset
-from mmris.registry import DATASETS, MODELS, TRANSFORMS
+from mmris.models.text_encoders.sentence_checks import check_sentences
+from mmris.registry import DATASETS, HOOKS, MODELS, TRANSFORMS
+from mmris.utils import load_checkpoint_file
 
 SIZE = (24, 32)
 EXPRESSIONS = ("the bright box", "der helle Kasten \u2603")
@@ -60,8 +65,19 @@ test_evaluator = val_evaluator
 class TinyDataset(BaseRefDataset):
     """A bright box on dark noise; even images have a file name but no file."""
 
-    def __init__(self, *, length, bright=220, split="val", **kwargs):
+    def __init__(
+        self,
+        *,
+        length,
+        bright=220,
+        split="val",
+        seconds=0.0,
+        missing=False,
+        **kwargs,
+    ):
         self.length = length
+        self.missing = missing  # a file, so that each item fails
+        self.seconds = seconds  # that an item takes
         self.bright = bright
         self.split = split
         super().__init__(**kwargs)
@@ -94,10 +110,21 @@ class TinyDataset(BaseRefDataset):
         ]
 
     def load_image(self, record):
+        time.sleep(self.seconds)
+        if self.missing:
+            load_checkpoint_file("picture.jpg")  # an error of mmris's own
         generator = np.random.default_rng(record["image_id"])
         image = generator.integers(0, 60, size=(*SIZE, 3), dtype=np.uint8)
         image[4:16, 6 : 12 + record["image_id"]] = self.bright
         return image
+
+
+@HOOKS.register_module()
+class TinyHook(Hook):
+    """Fails as a hook does that finds the data wrong."""
+
+    def before_train(self, runner):
+        check_sentences("red")
 
 
 @TRANSFORMS.register_module()

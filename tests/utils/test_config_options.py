@@ -1,17 +1,14 @@
 import importlib.util
-import os
 
 import pytest
-import torch
 from mmengine.config import Config
 
 from mmris.utils.config_options import (
     add_tracker,
-    check_checkpoint,
+    check_work_dir,
     keep_testing_only,
     select_split,
     set_seed,
-    set_start,
     set_work_dir,
     shorten_schedule,
     use_mixed_precision,
@@ -85,43 +82,13 @@ def test_work_dir_comes_from_option_config_or_name(tmp_path):
     assert cfg.work_dir == "other"
 
 
-def test_addresses_are_not_looked_for_on_disk():
-    assert check_checkpoint("https://x/y.pth", "--resume") == "https://x/y.pth"
-    with pytest.raises(
-        FileNotFoundError, match=r"no checkpoint file 'y.pth' \(--resume\)"
-    ):
-        check_checkpoint("y.pth", "--resume")
-
-
-def test_automatic_resume_prefers_the_work_dir_to_load_from(tmp_path):
-    cfg = Config({"work_dir": str(tmp_path), "load_from": "start.pth", "resume": False})
-    set_start(cfg, resume="auto", load_from=None)
-    assert (cfg.load_from, cfg.resume) == ("start.pth", False)
-    newest = tmp_path / "iter_5.pth"
-    (tmp_path / "last_checkpoint").write_text(str(newest))
-    with pytest.raises(FileNotFoundError, match=r"iter_5.pth' \(named in .*last_che"):
-        set_start(cfg, resume="auto", load_from=None)
-    torch.save({"state_dict": {}}, newest)
-    set_start(cfg, resume="auto", load_from=None)
-    assert (cfg.load_from, cfg.resume) == (None, True)
-
-
-def test_a_checkpoint_that_would_run_code_never_reaches_the_runner(tmp_path):
-    class Hostile:
-        def __reduce__(self):
-            return os.system, (f"touch {tmp_path / 'marker'}",)
-
-    path = tmp_path / "evil.pth"
-    torch.save({"state_dict": Hostile()}, path)
-    for resume, load_from in ((str(path), None), (None, str(path))):
-        with pytest.raises(ValueError, match="evil.pth cannot be read as plain"):
-            set_start(Config({}), resume=resume, load_from=load_from)
-    assert not (tmp_path / "marker").exists()
-
-
-def test_resume_and_load_from_exclude_each_other():
-    with pytest.raises(ValueError, match="give one of them"):
-        set_start(Config({}), resume="auto", load_from="a.pth")
+def test_a_work_dir_that_cannot_be_written(tmp_path):
+    check_work_dir(str(tmp_path / "a" / "b"))
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+    (tmp_path / "file").write_text("")
+    for place in ("file", "file/run"):
+        with pytest.raises(OSError, match=r"file.* cannot be written \(.*--work-dir"):
+            check_work_dir(str(tmp_path / place))
 
 
 def seeded(dataset):

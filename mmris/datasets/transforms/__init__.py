@@ -1,5 +1,5 @@
 from .flip import RefRandomFlip
-from .load_image import LoadRefImage
+from .load_image import LoadRefImage, read_image
 from .load_masks import LoadRefMasks
 from .mirrored_words import mirror_words
 from .pack import PackRefInputs
@@ -12,4 +12,5 @@ __all__ = [
     "RefRandomFlip",
     "RefResize",
     "mirror_words",
+    "read_image",
 ]

@@ -1,14 +1,36 @@
-"""Reads the picture of an item."""
+"""Reads pictures of every common kind to one: (H, W, 3) uint8 in BGR order."""
 
 from __future__ import annotations
 
+import io
+import struct
+import zlib
+from pathlib import Path
 from typing import Any
 
-import mmcv
+import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine import fileio
+from PIL import Image, ImageOps, UnidentifiedImageError
 
+from mmris.datasets.nearby_files import find_one_level_off
 from mmris.registry import TRANSFORMS
+
+# Formats in which Pillow gives 16-bit pixels as 32-bit integers of the same range.
+_FORMATS_OF_16_BITS = ("PNG", "PPM")
+_BACKGROUND = (255, 255, 255)
+# What Pillow's readers raise on files that are damaged or cut off.
+_MALFORMED = (
+    OSError,
+    SyntaxError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+)
 
 
 @TRANSFORMS.register_module()
@@ -16,7 +38,8 @@ class LoadRefImage(BaseTransform):
     """Load a picture as ``(H, W, 3)`` uint8 in BGR order.
 
     A picture that the dataset made is kept. The orientation in a photograph's EXIF
-    data is ignored: masks are in the pixels as they are stored.
+    data is ignored: masks are in the pixels as they are stored. Everything else is as
+    in :func:`read_image`.
 
     Reads ``img`` or ``img_path``, ``height``, ``width``; writes ``img``, ``img_shape``
     and ``ori_shape``, both ``(height, width)``.
@@ -37,7 +60,7 @@ class LoadRefImage(BaseTransform):
             The item with its picture.
         """
         if "img" not in results:
-            results["img"] = _read(results["img_path"])
+            results["img"] = _read_of_dataset(results["img_path"])
         size = tuple(results["img"].shape[:2])
         recorded = (results.get("height", size[0]), results.get("width", size[1]))
         if size != recorded:
@@ -50,21 +73,115 @@ class LoadRefImage(BaseTransform):
         return results
 
 
-def _read(path: str) -> Any:
+def read_image(
+    source: str | Path | bytes | Image.Image, *, apply_exif: bool
+) -> np.ndarray:
+    """Read a picture as 8-bit colour, whatever it is stored as.
+
+    Grey becomes three equal channels, a palette its colours; CMYK is converted without
+    colour profile. 16-bit pixels keep their high byte, so that the whole range of the
+    file becomes 0 to 255. What is transparent is laid on white, as most viewers show
+    it. Of several pictures in a file, such as an animation, the first is taken.
+
+    Args:
+        source: Path or URL of the picture, the content of a file, or a Pillow image.
+        apply_exif: Whether to turn a photograph upright as its EXIF data say. True for
+            a user's photograph, so that the answer fits what the user sees; False where
+            masks are in the pixels as they are stored.
+
+    Returns:
+        ``(H, W, 3)`` uint8 in BGR order.
+
+    Raises:
+        FileNotFoundError: No such file.
+        IsADirectoryError: The path is a folder.
+        ValueError: The file is no complete picture, is too large for a picture, or has
+            pixels of unknown range (32 bits, floating point).
+    """
+    if isinstance(source, Image.Image):
+        return _to_bgr(source, "the picture", apply_exif=apply_exif)
+    if isinstance(source, bytes):
+        content, name = source, "the picture"
+    else:
+        content, name = _content(source), str(source)
+    return _to_bgr(_decode(content, name), name, apply_exif=apply_exif)
+
+
+def _decode(content: bytes, name: str) -> Image.Image:
     try:
-        content = fileio.get(path)
+        # Pillow refuses a file that ends early; OpenCV fills the rest with grey.
+        image = Image.open(io.BytesIO(content))
+        image.load()
+    except Image.DecompressionBombError:
+        raise ValueError(
+            f"{name} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels, which "
+            "Pillow refuses as an attack on memory. Scale the picture down"
+        ) from None
+    except _MALFORMED as error:
+        reason = str(error)
+        if isinstance(error, UnidentifiedImageError):
+            reason = f"it begins with {content[:16]!r}, as no known kind of picture"
+        raise ValueError(
+            f"{name} ({len(content)} bytes) is no complete picture: {reason}. Copy or "
+            "download it again"
+        ) from None
+    return image
+
+
+def _content(path: str | Path) -> bytes:
+    try:
+        content: bytes = fileio.get(path)
     except FileNotFoundError:
+        raise FileNotFoundError(f"no picture {path}. Check the path") from None
+    except IsADirectoryError:
+        raise IsADirectoryError(
+            f"{path} is a folder, no picture. Give the path of one picture"
+        ) from None
+    return content
+
+
+def _to_bgr(image: Image.Image, name: str, *, apply_exif: bool) -> np.ndarray:
+    has_16_bits = image.mode.startswith("I;16") or (
+        image.mode == "I" and image.format in _FORMATS_OF_16_BITS
+    )
+    if apply_exif:
+        image = _upright(image)
+    if has_16_bits:
+        # Pillow's own conversion clips at 255, which leaves a white picture.
+        grey = (np.asarray(image) >> 8).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=2)
+    if image.mode in ("I", "F"):
+        raise ValueError(
+            f"{name} has pixels of mode {image.mode!r} (32 bits), of which nobody "
+            "knows what is black and what is white. Save it with 8 or 16 bits a channel"
+        )
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        background = Image.new("RGBA", image.size, _BACKGROUND)
+        image = Image.alpha_composite(background, image)
+    rgb = np.asarray(image.convert("RGB"))
+    return np.ascontiguousarray(rgb[..., ::-1])
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except _MALFORMED:
+        # Damaged EXIF data say nothing about the orientation; the pixels are sound.
+        return image
+
+
+def _read_of_dataset(path: str) -> np.ndarray:
+    try:
+        return read_image(path, apply_exif=False)
+    except FileNotFoundError:
+        other = find_one_level_off(Path(path).parent, Path(path).name)
+        if other is not None:
+            raise FileNotFoundError(
+                f"no picture {path}. It lies one level off, at {other}: correct the "
+                "folder of the pictures ('image_dir' of the dataset)"
+            ) from None
         raise FileNotFoundError(
             f"no picture {path}. Check the folder of the pictures ('image_dir' of the "
             "dataset) and that all of them were copied"
-        ) from None
-    try:
-        # Pillow refuses a file that ends early; OpenCV fills the rest with grey.
-        return mmcv.imfrombytes(
-            content, flag="color_ignore_orientation", backend="pillow"
-        )
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(
-            f"{path} ({len(content)} bytes) is no complete picture: {error}. Copy or "
-            "download it again"
         ) from None

@@ -11,6 +11,7 @@ import numpy as np
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
+from mmris.datasets.transforms import read_image
 from mmris.registry import HOOKS
 
 if TYPE_CHECKING:
@@ -162,9 +163,7 @@ def original_image(sample: SegDataSample, network_input: Any) -> np.ndarray:
     path = sample.get("img_path", "")
     if path and Path(path).is_file():
         # The pixels as stored, as the masks are: no turning by EXIF data.
-        # With this flag mmcv gives BGR whatever channel_order is asked for.
-        stored = mmcv.imread(path, flag="color_ignore_orientation")
-        return np.asarray(mmcv.bgr2rgb(stored))
+        return np.ascontiguousarray(read_image(path, apply_exif=False)[..., ::-1])
     picture = network_input.detach().cpu().numpy().transpose(1, 2, 0)[..., ::-1]
     if sample.get("flip", False):
         picture = picture[:, ::-1]

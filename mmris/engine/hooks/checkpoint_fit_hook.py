@@ -1,0 +1,47 @@
+"""A checkpoint of another model is refused instead of being loaded in part."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+
+from mmris.registry import HOOKS
+from mmris.utils.checkpoint_fit import check_fit, check_start
+
+if TYPE_CHECKING:
+    from mmengine.runner import Runner
+
+
+@HOOKS.register_module()
+class CheckpointFitHook(Hook):
+    """Compares the weights of a checkpoint with the model before they are loaded.
+
+    Where a run is continued or a checkpoint is scored, all must be there and nothing
+    else. Where a run starts from a checkpoint (fine-tuning), at least half must be
+    there, and how much it is goes to the log.
+    """
+
+    # Before other hooks take something out of the checkpoint.
+    priority = "VERY_HIGH"
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Compare.
+
+        Args:
+            runner: The runner.
+            checkpoint: What was read, not yet loaded into the model.
+
+        Raises:
+            ValueError: It does not fit.
+        """
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        source = runner._load_from or "the newest checkpoint of the work dir"
+        continued = runner._resume
+        scored = runner._train_loop is None
+        if continued or scored:
+            check_fit(model, checkpoint, source=source)
+        else:
+            print_log(check_start(model, checkpoint, source=source), logger="current")

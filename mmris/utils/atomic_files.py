@@ -1,0 +1,45 @@
+"""Files that are there whole or not at all, whatever stops the program."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mmengine.fileio import LocalBackend, register_backend
+
+BACKEND = "atomic"
+
+
+def write_atomically(path: str | Path, content: bytes) -> None:
+    """Write a file beside its name and rename it when it is on the disk.
+
+    Args:
+        path: The file; one that is there is replaced.
+        content: All of it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            # Without it a power cut could leave the new name and no content.
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@register_backend(BACKEND)
+class AtomicLocalBackend(LocalBackend):
+    """MMEngine's local files, written by :func:`write_atomically`."""
+
+    def put(self, obj: bytes, filepath: str | Path) -> None:
+        """Write bytes.
+
+        Args:
+            obj: The content.
+            filepath: The file.
+        """
+        write_atomically(filepath, obj)

@@ -1,0 +1,114 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from mmris.engine.interruption import Interrupted
+from mmris.engine.stop_signals import StopSignals
+
+
+@pytest.fixture(autouse=True)
+def _handlers_of_python():
+    """Whatever ran before, and after it."""
+    handlers = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: 0}
+    before = {number: signal.signal(number, new) for number, new in handlers.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def signals():
+    signals = StopSignals(lambda frame: True)
+    signals.install()
+    yield signals
+    signals.restore()
+
+
+def send(number):
+    os.kill(os.getpid(), number)
+    time.sleep(0.01)  # the handler runs between two instructions
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_is_remembered(signals, number, capfd):
+    assert signals.received == 0
+    send(number)
+    assert signals.received == number
+    assert "saving a checkpoint after this iteration" in capfd.readouterr().err
+
+
+def test_a_second_ctrl_c_stops_at_once(signals):
+    send(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        send(signal.SIGINT)
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_what_launchers_send_after_a_ctrl_c_does_not(signals):
+    send(signal.SIGINT)
+    send(signal.SIGTERM)
+    send(signal.SIGTERM)
+    assert signals.received == signal.SIGINT
+
+
+def test_the_signals_are_given_back():
+    before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+    signals = StopSignals(lambda frame: True)
+    signals.install()
+    signals.install()
+    signals.restore()
+    assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_after_an_error_ctrl_c_is_what_it_was_before():
+    before = signal.getsignal(signal.SIGINT)
+    signals = StopSignals(lambda frame: False)
+    signals.install()
+    with pytest.raises(KeyboardInterrupt):
+        send(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) == before
+    assert signals.received == 0
+
+
+def test_a_child_that_inherits_the_handlers(signals):
+    """It leaves Ctrl-C to the parent, and ends by SIGTERM as any program."""
+    child = os.fork()
+    if child == 0:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == signal.SIGTERM
+    assert signals.received == 0
+
+
+def test_workers_outlive_all_signals_but_their_parents():
+    code = (
+        "import os, signal, time\n"
+        "from mmris.engine.stop_signals import ShieldedWorker\n"
+        "started = []\n"
+        "ShieldedWorker(started.append)(3)\n"
+        "for number in (signal.SIGINT, signal.SIGTERM) * 2:\n"
+        "    os.kill(os.getpid(), number); time.sleep(0.01)\n"
+        "print(started, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    worker = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert worker.stdout.readline() == "[3]\n"
+    worker.terminate()
+    assert worker.wait(timeout=20) == 0
+    worker.stdout.close()
+
+
+def test_exit_codes_are_those_of_the_shell():
+    stop = Interrupted(signal.SIGINT, "run/iter_3.pth")
+    assert stop.exit_code == 130
+    assert str(stop) == "stopped by Ctrl-C; the state is saved in run/iter_3.pth"
+    assert Interrupted(signal.SIGTERM, "a").exit_code == 143

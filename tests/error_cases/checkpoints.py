@@ -1,0 +1,129 @@
+"""Checkpoints."""
+
+import torch
+from mmengine.config import Config
+from mmengine.runner.checkpoint import _load_checkpoint
+from torch import nn
+
+from mmris.models.text_encoders import EmbeddingTextEncoder
+from mmris.utils import check_fit, load_checkpoint_file
+from mmris.utils.checkpoint_fit import check_start
+from mmris.utils.start_options import newest_checkpoint, set_start
+from tests import hostile_checkpoints
+
+from . import behaviour, error
+
+
+@error("The checkpoint is not there")
+def missing(folder):
+    load_checkpoint_file(folder / "iter_9.pth")
+
+
+@error("`--resume` or `--load-from` names no file")
+def missing_option(folder):
+    set_start(Config({}), resume="iter_9.pth", load_from=None)
+
+
+@error("The checkpoint is cut off, empty, or something else")
+def damaged(folder):
+    torch.save({"weight": torch.rand(100)}, folder / "a.pth")
+    content = (folder / "a.pth").read_bytes()
+    (folder / "a.pth").write_bytes(content[:200])
+    load_checkpoint_file(folder / "a.pth")
+
+
+@error("The checkpoint holds more than weights and plain values")
+def hostile(folder):
+    hostile_checkpoints.zip_of_torch(folder / "a.pth", folder / "marker")
+    load_checkpoint_file(folder / "a.pth")
+
+
+@error("The file holds something else than a dict of weights")
+def a_list(folder):
+    torch.save([1, 2], folder / "a.pth")
+    load_checkpoint_file(folder / "a.pth")
+
+
+@error("The checkpoint belongs to another config")
+def other_config(folder):
+    check_fit(nn.Linear(1, 1), {"conv.weight": torch.ones(1)}, source="a.pth")
+
+
+@error("The checkpoint has another vocabulary")
+def other_vocabulary(folder):
+    def model(rows):
+        encoder = EmbeddingTextEncoder(num_embeddings=rows, embedding_channels=2)
+        return nn.ModuleDict({"text_encoder": encoder})
+
+    check_fit(model(12112), model(8803).state_dict(), source="a.pth")
+
+
+@error("Fine-tuning starts from a checkpoint of something else")
+def wrong_start(folder):
+    check_start(nn.Linear(1, 1), {"conv.weight": torch.ones(1)}, source="a.pth")
+
+
+@error("`--resume` names weights without the state of a training")
+def only_weights(folder):
+    torch.save({"state_dict": {}, "meta": {}}, folder / "best.pth")
+    set_start(Config({}), resume=str(folder / "best.pth"), load_from=None)
+
+
+@error("`--resume` and `--load-from` together")
+def both(folder):
+    set_start(Config({}), resume="a.pth", load_from="b.pth")
+
+
+@error("All checkpoints of the work dir are gone")
+def all_gone(folder):
+    (folder / "last_checkpoint").write_text("run/iter_9.pth")
+    newest_checkpoint(str(folder))
+
+
+@error("A name of `open-mmlab://`, `torchvision://` or `mmcls://` is misspelt")
+def misspelt_name(folder):
+    _load_checkpoint("open-mmlab://resnet50_v1")
+
+
+@error("A checkpoint cannot be downloaded")
+def no_network(folder):
+    _load_checkpoint("http://127.0.0.1:9/a.pth")
+
+
+@error("A checkpoint lies in a store of objects")
+def store(folder):
+    _load_checkpoint("s3://bucket/a.pth")
+
+
+STATE = {"state_dict": {}, "meta": {}, "message_hub": {}, "optimizer": {}}
+
+
+@behaviour("The newest checkpoint of the work dir is damaged")
+def damaged_newest(folder):
+    for name in ("iter_3.pth", "iter_9.pth"):
+        torch.save(STATE, folder / name)
+    (folder / "iter_9.pth").write_bytes(b"")
+    (folder / "last_checkpoint").write_text(str(folder / "iter_9.pth"))
+    assert newest_checkpoint(str(folder)) == str(folder / "iter_3.pth")
+
+
+@behaviour("The work dir was moved or renamed")
+def moved(folder):
+    torch.save(STATE, folder / "iter_9.pth")
+    (folder / "last_checkpoint").write_text("/elsewhere/iter_9.pth")
+    assert newest_checkpoint(str(folder)) == str(folder / "iter_9.pth")
+
+
+@behaviour("`--resume` without any checkpoint in the work dir")
+def nothing_to_resume(folder):
+    cfg = Config({"work_dir": str(folder), "resume": False})
+    set_start(cfg, resume="auto", load_from=None)
+    assert not cfg.resume
+
+
+@behaviour("A checkpoint to fine-tune from lacks some weights, or has others besides")
+def partial_start(folder):
+    model = nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1))
+    state = {**model.state_dict(), "head.bias": torch.ones(1)}
+    del state["1.bias"]
+    assert "3 of the 4 weights" in check_start(model, state, source="a.pth")

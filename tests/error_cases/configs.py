@@ -1,0 +1,120 @@
+"""Configs and options."""
+
+from mmengine.config import Config
+from torch import nn
+
+from mmris.utils.config import load_config, switch_dataset
+from mmris.utils.config_check import check_config, check_custom_keys
+from mmris.utils.config_options import (
+    add_tracker,
+    check_work_dir,
+    select_split,
+    shorten_schedule,
+    use_mixed_precision,
+)
+from mmris.utils.config_overrides import apply_overrides
+from tests.conftest import REPOSITORY
+
+from . import error
+
+TINY = REPOSITORY / "configs" / "baseline" / "baseline_tiny_shapes.py"
+
+
+def tiny(**options):
+    cfg = Config.fromfile(TINY)
+    cfg.merge_from_dict({key.replace("__", "."): v for key, v in options.items()})
+    return cfg
+
+
+@error("The config file is not there")
+def missing_config(folder):
+    load_config("configs/baseline/baseline_tiny_shape.py")
+
+
+@error("`--dataset` names no dataset")
+def missing_dataset(folder):
+    switch_dataset(tiny(), "refcocoo")
+
+
+@error("A key of the config is misspelt")
+def misspelt_key(folder):
+    cfg = tiny()
+    cfg["optim_wraper"] = {"type": "OptimWrapper"}
+    check_config(cfg)
+
+
+@error("An argument of a part is misspelt")
+def misspelt_argument(folder):
+    check_config(tiny(model__backbone__dpth=50))
+
+
+@error("The name of a hook is misspelt")
+def misspelt_hook(folder):
+    check_config(tiny(default_hooks__visualisation={"type": "RefVisualizationHook"}))
+
+
+@error("A `type` is misspelt, or lacks its scope")
+def unknown_type(folder):
+    check_config(tiny(model__backbone__type="ResNetV1c"))
+
+
+@error("A part has no `type`")
+def no_type(folder):
+    cfg = tiny()
+    del cfg.train_dataloader.sampler["type"]
+    check_config(cfg)
+
+
+@error("A learning rate is for no part of the model")
+def no_such_part(folder):
+    keys = {"text_encodr": {"lr_mult": 0.1}}
+    cfg = tiny(optim_wrapper__paramwise_cfg={"custom_keys": keys})
+    check_custom_keys(nn.ModuleDict({"text_encoder": nn.Linear(1, 1)}), cfg)
+
+
+@error("`--cfg-options` names no key of the config")
+def unknown_option(folder):
+    apply_overrides(tiny(), {"trian_cfg.max_iters": 5})
+
+
+@error("`--cfg-options` changes a variable that was used already")
+def used_variable(folder):
+    apply_overrides(tiny(), {"max_iters": 5})
+
+
+@error("`--cfg-options` goes past the end of a list")
+def past_the_end(folder):
+    apply_overrides(tiny(), {"param_scheduler.7.end": 5})
+
+
+@error("`--max-iters` is not positive")
+def no_iterations(folder):
+    shorten_schedule(tiny(), 0)
+
+
+@error("`--max-iters` for a config that trains by epochs")
+def epochs(folder):
+    train_cfg = {"_delete_": True, "by_epoch": True, "max_epochs": 3}
+    shorten_schedule(tiny(train_cfg=train_cfg), 10)
+
+
+@error("`--amp` for another optimizer wrapper")
+def other_wrapper(folder):
+    use_mixed_precision(tiny(optim_wrapper__type="ApexOptimWrapper"))
+
+
+@error("`--split` for a dataset without splits")
+def no_splits(folder):
+    dataset = {"_delete_": True, "type": "mmengine.BaseDataset"}
+    select_split(tiny(test_dataloader__dataset=dataset), "testB")
+
+
+@error("The package of `--tracker` is not installed")
+def no_tracker(folder):
+    add_tracker(tiny(), "tracker_that_is_not_installed")
+
+
+@error("The work dir cannot be written")
+def work_dir(folder):
+    (folder / "run").write_text("")
+    check_work_dir(str(folder / "run"))

@@ -1,0 +1,176 @@
+"""Pictures, masks and annotation files."""
+
+import json
+import pickle
+
+import numpy as np
+from PIL import Image
+
+from mmris.datasets import JsonRefDataset, LoadRefImage, ReferDataset, ShapesRefDataset
+from mmris.datasets.masks import encode_segmentations
+
+from . import behaviour, error
+
+SQUARE = [[2, 2, 8, 2, 8, 6, 2, 6]]
+
+
+def picture(path, mode="RGB", size=(20, 12), **options):
+    rows = np.arange(size[0] * size[1], dtype=np.uint8).reshape(size[1], size[0])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(rows).convert(mode).save(path, **options)
+    return path
+
+
+def load(path, **results):
+    return LoadRefImage().transform({"img_path": str(path), **results})["img"]
+
+
+def own(folder, root=".", **changes):
+    picture(folder / "a.png")
+    entry = {"image": "a.png", "mask": SQUARE, "sentences": ["the box"], **changes}
+    text = json.dumps({key: value for key, value in entry.items() if value is not ...})
+    (folder / "own.jsonl").write_text(f"{text}\n")
+    return JsonRefDataset(ann_file="own.jsonl", data_root=str(folder / root))
+
+
+def refer(folder, root=".", **options):
+    sentence = {"sent_id": 0, "sent": "the box", "raw": "the box"}
+    reference = {
+        "ref_id": 1,
+        "image_id": 1,
+        "ann_id": 1,
+        "category_id": 1,
+        "split": "train",
+        "sentences": [sentence],
+    }
+    image = {"id": 1, "file_name": "a.png", "height": 12, "width": 20}
+    annotation = {"id": 1, "image_id": 1, "category_id": 1, "segmentation": SQUARE}
+    annotation.update(options.pop("annotation", {}))
+    target = folder / "refcoco"
+    target.mkdir()
+    (folder / "images").mkdir()
+    instances = {"images": [image], "annotations": [annotation]}
+    (target / "instances.json").write_text(json.dumps(instances))
+    (target / "refs(unc).p").write_bytes(pickle.dumps([reference], protocol=2))
+    settings = {"partition": "unc", "split": "train", "image_dir": "images", **options}
+    return ReferDataset(dataset="refcoco", data_root=str(folder / root), **settings)
+
+
+@error("A picture is missing")
+def missing_picture(folder):
+    load(folder / "a.png")
+
+
+@error("The folder of the pictures is one level off")
+def picture_one_level_off(folder):
+    picture(folder / "train" / "a.png")
+    load(folder / "a.png")
+
+
+@error("A picture is cut off, or none")
+def truncated(folder):
+    path = picture(folder / "a.jpg", size=(200, 120))
+    path.write_bytes(path.read_bytes()[:400])
+    load(path)
+
+
+@error("A picture is of another size than its annotations")
+def other_size(folder):
+    load(picture(folder / "a.png"), height=24, width=40)
+
+
+@error("A picture of 32 bits a pixel")
+def floats(folder):
+    Image.fromarray(np.ones((4, 4), np.float32)).save(folder / "a.tiff")
+    load(folder / "a.tiff")
+
+
+@behaviour("Grey, palette, CMYK and 16-bit pictures")
+def kinds(folder):
+    for mode, name in (("L", "a.png"), ("P", "b.png"), ("CMYK", "c.jpg")):
+        loaded = load(picture(folder / name, mode))
+        assert loaded.shape == (12, 20, 3)
+        assert loaded.dtype == np.uint8
+    Image.fromarray(np.full((4, 4), 40000, np.uint16)).save(folder / "d.png")
+    assert load(folder / "d.png").max() == 40000 // 256
+
+
+@behaviour("A photograph that its EXIF data turn")
+def exif(folder):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert load(picture(folder / "a.jpg", exif=exif)).shape == (12, 20, 3)
+
+
+@error("The data folder is one level off")
+def data_one_level_off(folder):
+    (folder / "inner").mkdir()
+    own(folder, root="inner")
+
+
+@error("The data folder has no annotations")
+def no_annotations(folder):
+    ReferDataset(
+        dataset="refcoco", partition="unc", split="val", data_root=str(folder)
+    ).full_init()
+
+
+@error("A partition that is not there")
+def partition(folder):
+    refer(folder, partition="google").full_init()
+
+
+@error("A split that is not there")
+def split(folder):
+    refer(folder, split="testC").full_init()
+
+
+@error("A split of generated scenes that there is not")
+def split_of_scenes(folder):
+    ShapesRefDataset(split="tran", num_images=1)
+
+
+@error("An annotation without a mask")
+def no_mask(folder):
+    refer(folder, annotation={"segmentation": []}).full_init()
+
+
+@error("An entry of own data without a mask")
+def own_no_mask(folder):
+    own(folder, mask=...)
+
+
+@error("A misspelt key of own data")
+def own_misspelt(folder):
+    own(folder, sentence="the box")
+
+
+@error("A mask of own data that is empty")
+def own_empty(folder):
+    own(folder, mask={"size": [12, 20], "counts": [240]})
+
+
+@error("A mask of own data outside its picture")
+def own_outside(folder):
+    own(folder, mask=[[30, 2, 38, 2, 38, 6, 30, 6]])
+
+
+@error("A mask of own data of another size")
+def own_size(folder):
+    own(folder, mask={"size": [20, 12], "counts": [200, 40]})
+
+
+@error("A blank sentence of own data")
+def own_blank(folder):
+    own(folder, sentences=["the box", " "])
+
+
+@error("An annotation file that is cut off")
+def cut_off(folder):
+    (folder / "own.json").write_text('[{"image": "a.png", "mas')
+    JsonRefDataset(ann_file="own.json", data_root=str(folder))
+
+
+@error("A polygon of fewer than three points")
+def two_points(folder):
+    encode_segmentations([[[1, 1, 5, 5]]], 12, 20)
