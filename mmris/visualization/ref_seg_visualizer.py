@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from mmengine.dist import master_only
 from mmengine.visualization import Visualizer
@@ -12,6 +11,9 @@ from mmengine.visualization import Visualizer
 from mmris.registry import VISUALIZERS
 
 from .captions import draw_caption
+from .legend import draw_legend
+from .overlays import draw_mask, draw_numbers, fit
+from .palette import PREDICTION_COLOR, TRUTH_COLOR, LineStyle, line_style
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,20 +21,21 @@ if TYPE_CHECKING:
     import torch
     from mmseg.structures import SegDataSample
 
-# From the palette of Okabe and Ito, "Color Universal Design" (2008): orange and blue
-# stay apart for every kind of colour vision, and in grey.
-PREDICTION_COLOR = (230, 159, 0)
-TRUTH_COLOR = (0, 114, 178)
+    from .palette import Color
+
 _GAP = 4
+# More of an expression does not help to recognise it.
+_MAX_CHARACTERS = 300
 
 
 @VISUALIZERS.register_module()
 class RefSegVisualizer(Visualizer):
     """Draws one picture for an image and one of its expressions.
 
-    From left to right: the image, the prediction (orange) and the truth (blue), each as
-    a tint with a contour; below them the expression, its kind and the IoU. Pictures are
-    enlarged or reduced, keeping their proportions, to a size that can be read.
+    From left to right: the image, the truth (blue) and the prediction (orange), each as
+    a tint with an outline; below them the expression, its kind and the IoU. Pictures
+    are enlarged or reduced, keeping their proportions, to a size that can be read.
+    :meth:`draw_overlay` puts the masks of all expressions on one picture instead.
 
     Args:
         name: Name of the instance.
@@ -96,27 +99,21 @@ class RefSegVisualizer(Visualizer):
         Raises:
             ValueError: The image is no RGB picture, or a mask has another size.
         """
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise ValueError(
-                f"image has shape {image.shape} and type {image.dtype}; give (H, W, 3) "
-                "uint8"
-            )
+        _check_image(image)
         panels = [self._panel(image, "image", None, TRUTH_COLOR)]
+        if truth is not None:
+            panels.append(self._panel(image, "truth", truth, TRUTH_COLOR))
         if prediction is not None:
             panels.append(
                 self._panel(image, "prediction", prediction, PREDICTION_COLOR)
             )
-        if truth is not None:
-            panels.append(self._panel(image, "truth", truth, TRUTH_COLOR))
         gap = np.full((panels[0].shape[0], _GAP, 3), 255, dtype=np.uint8)
         row = np.hstack([part for panel in panels for part in (panel, gap)][:-1])
-        words = f"\N{LEFT DOUBLE QUOTATION MARK}{expression}"
-        words += "\N{RIGHT DOUBLE QUOTATION MARK}"
-        if kind:
-            words += f"  [{kind}]"
+        note = ""
         if prediction is not None and truth is not None:
-            words += f"  IoU {100 * mask_iou(prediction, truth):.1f}"
-        size = self._font_size(panels[0])
+            note = f"IoU {100 * mask_iou(prediction, truth):.1f}"
+        words = _words(expression, kind, note)
+        size = _font_size(self._fit(image))
         return np.vstack([row, draw_caption(words, width=row.shape[1], size=size)])
 
     @master_only
@@ -179,48 +176,113 @@ class RefSegVisualizer(Visualizer):
             )
         ]
 
+    def draw_overlay(
+        self,
+        image: np.ndarray,
+        masks: np.ndarray,
+        expressions: Sequence[str],
+        *,
+        kinds: Sequence[str] | None = None,
+        notes: Sequence[str] | None = None,
+    ) -> np.ndarray:
+        """Draw the masks of several expressions on one picture, with a legend below.
+
+        Each has a colour of its own, an outline and, if there are several, a number;
+        after seven the colours come again with dashed outlines.
+
+        Args:
+            image: ``(H, W, 3)`` uint8 in RGB order; left as it is.
+            masks: ``(K, H, W)``, True or non-zero inside.
+            expressions: K strings.
+            kinds: Groups of the K expressions, ``""`` for none.
+            notes: What shall stand after each expression, such as its score.
+
+        Returns:
+            ``(H', W', 3)`` uint8 in RGB order.
+
+        Raises:
+            ValueError: The image is no RGB picture, a mask has another size, or there
+                are more or fewer of one thing than of another.
+        """
+        _check_image(image)
+        count = len(expressions)
+        kinds = [""] * count if kinds is None else kinds
+        notes = [""] * count if notes is None else notes
+        if count == 0 or any(len(part) != count for part in (masks, kinds, notes)):
+            raise ValueError(
+                f"got {count} expressions, {len(masks)} masks, {len(kinds)} kinds and "
+                f"{len(notes)} notes; give as many of each, at least one"
+            )
+        picture = self._fit(image)
+        styles = [line_style(number) for number in range(count)]
+        inside = [self._fit_mask(mask, image, "mask") for mask in masks]
+        for mask, style in zip(inside, styles, strict=True):
+            picture = draw_mask(picture, mask, style, alpha=self.alpha)
+        size = _font_size(picture)
+        if count > 1:
+            picture = draw_numbers(picture, inside, styles, size=size)
+        legend = draw_legend(
+            [_words(*parts) for parts in zip(expressions, kinds, notes, strict=True)],
+            styles,
+            width=picture.shape[1],
+            size=size,
+            alpha=self.alpha,
+            numbered=count > 1,
+        )
+        return np.vstack([picture, legend])
+
     def _panel(
         self,
         image: np.ndarray,
         title: str,
         mask: np.ndarray | None,
-        color: tuple[int, int, int],
+        color: Color,
     ) -> np.ndarray:
-        height, width = image.shape[:2]
-        longer = max(height, width)
-        scale = min(max(longer, self.min_side), self.max_side) / longer
-        size = max(round(width * scale), 1), max(round(height * scale), 1)
-        # Enlarged pixels keep their edges, so that small pictures show what is in them.
-        method = cv2.INTER_NEAREST if scale >= 1 else cv2.INTER_AREA
-        panel = np.asarray(cv2.resize(image, size, interpolation=method))
+        panel = self._fit(image)
         if mask is not None:
-            if mask.shape != image.shape[:2]:
-                raise ValueError(
-                    f"the {title} has size {mask.shape} but the image "
-                    f"{image.shape[:2]}; masks are drawn at the original size"
-                )
-            inside = cv2.resize(
-                (mask != 0).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST
-            )
-            panel = self._tint(panel, inside, color)
-        heading = draw_caption(title, width=size[0], size=self._font_size(panel))
+            inside = self._fit_mask(mask, image, title)
+            panel = draw_mask(panel, inside, LineStyle(color), alpha=self.alpha)
+        heading = draw_caption(
+            title, width=panel.shape[1], size=_font_size(panel), max_lines=1
+        )
         return np.vstack([heading, panel])
 
-    def _tint(
-        self, panel: np.ndarray, inside: np.ndarray, color: tuple[int, int, int]
-    ) -> np.ndarray:
-        tinted = panel.astype(np.float32)
-        tinted[inside > 0] *= 1 - self.alpha
-        tinted[inside > 0] += self.alpha * np.asarray(color, dtype=np.float32)
-        drawn = np.ascontiguousarray(tinted.round().astype(np.uint8))
-        contours, _ = cv2.findContours(inside, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-        # White below the colour: seen on a background of the same colour as well.
-        cv2.drawContours(drawn, contours, -1, (255, 255, 255), thickness=4)
-        cv2.drawContours(drawn, contours, -1, color, thickness=2)
-        return drawn
+    def _fit(self, picture: np.ndarray) -> np.ndarray:
+        return fit(picture, min_side=self.min_side, max_side=self.max_side)
 
-    def _font_size(self, panel: np.ndarray) -> int:
-        return max(12, int(max(panel.shape[:2])) // 26)
+    def _fit_mask(self, mask: np.ndarray, image: np.ndarray, title: str) -> np.ndarray:
+        if mask.shape != image.shape[:2]:
+            raise ValueError(
+                f"the {title} has size {mask.shape} but the image "
+                f"{image.shape[:2]}; masks are drawn at the original size"
+            )
+        return self._fit((mask != 0).astype(np.uint8))
+
+
+def _check_image(image: np.ndarray) -> None:
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ValueError(
+            f"image has shape {image.shape} and type {image.dtype}; give (H, W, 3) "
+            "uint8"
+        )
+
+
+def _font_size(panel: np.ndarray) -> int:
+    return min(max(12, int(max(panel.shape[:2])) // 30), 22)
+
+
+def _words(expression: str, kind: str, note: str) -> str:
+    words = "\N{LEFT DOUBLE QUOTATION MARK}" + _shortened(expression)
+    words += "\N{RIGHT DOUBLE QUOTATION MARK}"
+    words += f" [{kind}]" if kind else ""
+    return words + (f" \N{MIDDLE DOT} {note}" if note else "")
+
+
+def _shortened(expression: str) -> str:
+    """An expression that leaves room for what comes after it."""
+    if len(expression) <= _MAX_CHARACTERS:
+        return expression
+    return expression[:_MAX_CHARACTERS].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def mask_iou(prediction: np.ndarray, truth: np.ndarray) -> float:

@@ -5,12 +5,14 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
 from mmris.registry import VISUALIZERS
-from mmris.visualization.ref_seg_visualizer import (
+from mmris.visualization.palette import (
+    BLUE,
+    ORANGE,
     PREDICTION_COLOR,
     TRUTH_COLOR,
-    RefSegVisualizer,
-    mask_iou,
+    line_style,
 )
+from mmris.visualization.ref_seg_visualizer import RefSegVisualizer, mask_iou
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +40,8 @@ def test_panels_differ_exactly_where_the_masks_differ(visualizer):
     image = np.full((300, 300, 3), 128, dtype=np.uint8)
     prediction, truth = box(300, 300, 20, 20), box(300, 300, 180, 180)
     drawn = visualizer.draw_expression(image, "x", prediction=prediction, truth=truth)
-    heading = drawn.shape[0] - 300 - 20
-    plain, predicted, true = (p[heading:][:300] for p in panels(drawn, 3))
+    heading = drawn.shape[0] - 300 - 22
+    plain, true, predicted = (p[heading:][:300] for p in panels(drawn, 3))
     blocks = [np.abs(p.astype(int) - plain).sum(2) > 0 for p in (predicted, true)]
     # Up to the heights of heading and caption, which do not change along x.
     columns = [np.flatnonzero(block.any(0)) for block in blocks]
@@ -53,7 +55,7 @@ def test_equal_masks_are_told_apart_by_colour(visualizer):
     image = np.full((300, 300, 3), 128, dtype=np.uint8)
     mask = box(300, 300, 100, 100)
     drawn = visualizer.draw_expression(image, "x", prediction=mask, truth=mask)
-    _, predicted, true = panels(drawn, 3)
+    _, true, predicted = panels(drawn, 3)
     middle = predicted.shape[0] // 2
     for panel, color in ((predicted, PREDICTION_COLOR), (true, TRUTH_COLOR)):
         expected = 0.55 * 128 + 0.45 * np.asarray(color)
@@ -94,7 +96,7 @@ def test_the_caption_names_kind_and_iou(visualizer, monkeypatch):
     module = "mmris.visualization.ref_seg_visualizer.draw_caption"
     monkeypatch.setattr(
         module,
-        lambda text, width, size: (
+        lambda text, width, size, max_lines=None: (
             texts.append(text) or np.zeros((size, width, 3), dtype=np.uint8)
         ),
     )
@@ -106,7 +108,7 @@ def test_the_caption_names_kind_and_iou(visualizer, monkeypatch):
         truth=truth,
         kind="place",
     )
-    assert texts[-1] == "\u201cdas M\u00e4dchen\u201d  [place]  IoU 33.3"
+    assert texts[-1] == "\u201cdas M\u00e4dchen\u201d [place] \u00b7 IoU 33.3"
 
 
 def test_iou_of_masks():
@@ -152,3 +154,106 @@ def test_wrong_arguments_are_named(visualizer):
         ValueError, match=r"truth has size \(3, 4\) but the image \(4, 4\)"
     ):
         visualizer.draw_expression(picture(4, 4), "x", truth=np.zeros((3, 4)))
+
+
+def overlay(visualizer, image, masks, **options):
+    words = [f"thing {i}" for i in range(len(masks))]
+    return visualizer.draw_overlay(image, np.stack(masks), words, **options)
+
+
+def test_an_overlay_shows_each_mask_in_its_colour(visualizer):
+    image = np.full((300, 420, 3), 128, dtype=np.uint8)
+    masks = [box(300, 420, 10, 20), box(300, 420, 150, 250)]
+    drawn = overlay(visualizer, image, masks)
+    assert drawn.shape[1] == 420
+    for (row, column), color in (((20, 30), ORANGE), ((160, 260), BLUE)):
+        expected = 0.55 * 128 + 0.45 * np.asarray(color)
+        assert drawn[row, column] == pytest.approx(expected, abs=1)
+    assert (drawn[140, :230] == 128).all()  # neither mask
+    changed = (drawn[:300] != 128).any(axis=2)
+    for mask in masks:
+        assert changed[mask].mean() > 0.99
+    assert changed[~(masks[0] | masks[1])].mean() < 0.05  # only the outlines
+
+
+def test_a_legend_has_a_row_an_expression_with_the_colours_of_the_masks(visualizer):
+    image = np.full((300, 420, 3), 128, dtype=np.uint8)
+    masks = [np.zeros((300, 420), dtype=bool)] * 7
+    drawn = overlay(visualizer, image, masks)
+    assert (drawn[:300] == 128).all()  # empty masks leave the picture alone
+    legend = drawn[300:]
+    rows = np.array_split(legend, 7)
+    assert legend.shape[0] % 7 == 0
+    for number, row in enumerate(rows):
+        color = line_style(number).color
+        assert (row == color).all(axis=2).any()
+        for other in range(7):
+            if other != number:
+                assert not (row == line_style(other).color).all(axis=2).any()
+
+
+def test_numbers_are_drawn_where_there_are_several(visualizer):
+    image = np.full((300, 300, 3), 128, dtype=np.uint8)
+    mask = box(300, 300, 100, 100)
+    alone = overlay(visualizer, image, [mask])
+    twice = overlay(visualizer, image, [mask, mask])
+    middle = (slice(130, 170), slice(130, 170))
+    assert np.unique(alone[middle].reshape(-1, 3), axis=0).shape[0] == 1
+    assert (twice[middle] == 255).all(axis=2).any()
+    # In the legend the number stands before the tint.
+    tint = 0.55 * 255 + 0.45 * np.asarray(ORANGE)
+    starts = [
+        np.flatnonzero((np.abs(drawn[300:] - tint) <= 1).all(axis=2).any(axis=0)).min()
+        for drawn in (alone, twice)
+    ]
+    assert starts[1] > starts[0] + 12
+
+
+def test_kinds_and_notes_stand_after_the_words(visualizer, monkeypatch):
+    texts = []
+    module = "mmris.visualization.legend.draw_caption"
+    monkeypatch.setattr(
+        module,
+        lambda text, width, size, max_lines: (
+            texts.append(text) or np.zeros((size, width, 3), dtype=np.uint8)
+        ),
+    )
+    masks = [box(90, 90, 0, 0)] * 2
+    overlay(
+        visualizer, picture(90, 90), masks, kinds=["place", ""], notes=["0.9", "0.1"]
+    )
+    assert texts == [
+        "\u201cthing 0\u201d [place] \u00b7 0.9",
+        "\u201cthing 1\u201d \u00b7 0.1",
+    ]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (48, 48), (9, 400), (400, 9), (1500, 2000)])
+def test_overlays_of_any_size_and_any_words(visualizer, size):
+    masks = np.stack([np.ones(size, bool), box(*size, 0, 0), np.zeros(size, bool)])
+    words = ["x" * 10_000, "\U0001f98a\ud83d", "\u05de " * 3000]
+    drawn = visualizer.draw_overlay(picture(*size), masks, words)
+    assert drawn.dtype == np.uint8
+    assert max(drawn.shape[1], drawn.shape[0]) < 1500
+
+
+def test_overlays_leave_their_inputs_alone(visualizer):
+    image, masks = picture(60, 80), [box(60, 80, 5, 5), box(60, 80, 9, 9)]
+    before = image.copy(), [mask.copy() for mask in masks]
+    overlay(visualizer, image, masks)
+    assert np.array_equal(image, before[0])
+    assert all(map(np.array_equal, masks, before[1]))
+
+
+def test_wrong_overlays_are_named(visualizer):
+    image, mask = picture(60, 80), box(60, 80, 5, 5)
+    with pytest.raises(ValueError, match=r"image has shape \(60, 80\)"):
+        visualizer.draw_overlay(image[..., 0], mask[None], ["x"])
+    with pytest.raises(ValueError, match=r"mask has size \(80, 60\) but the image"):
+        visualizer.draw_overlay(image, mask.T[None], ["x"])
+    with pytest.raises(ValueError, match="got 2 expressions, 1 masks, 2 kinds"):
+        visualizer.draw_overlay(image, mask[None], ["x", "y"])
+    with pytest.raises(ValueError, match="1 masks, 1 kinds and 2 notes"):
+        visualizer.draw_overlay(image, mask[None], ["x"], notes=["a", "b"])
+    with pytest.raises(ValueError, match="got 0 expressions"):
+        visualizer.draw_overlay(image, np.zeros((0, 60, 80)), [])
