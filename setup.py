@@ -8,6 +8,17 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).resolve().parent
+# mmris/.mim has links to configs, tools and model-index.yml. Their contents go into the
+# wheel there: openmim looks for them under that name, and so does MMEngine for a base
+# config such as "mmris::baseline/baseline_tiny_shapes.py".
+SHIPPED = [
+    ".mim/model-index.yml",
+    ".mim/configs/**/*.py",
+    ".mim/configs/**/*.yml",
+    ".mim/configs/**/*.md",
+    ".mim/tools/**/*.py",
+    ".mim/tools/**/*.sh",
+]
 
 
 def read_version() -> str:
@@ -61,6 +72,7 @@ setup(
     license="Apache-2.0",
     keywords="computer vision, referring image segmentation, MMSegmentation",
     packages=find_packages(include=["mmris", "mmris.*"]),
+    package_data={"mmris": SHIPPED},
     python_requires=">=3.10,<3.13",
     install_requires=read_requirements("runtime")[""],
     extras_require=read_extras(),

@@ -31,12 +31,15 @@ def test_links_lead_somewhere(page):
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_named_files_exist(page):
     text = page.read_text(encoding="utf-8")
+    # The page about plug-ins shows the files of a package of its own.
+    roots = (REPOSITORY, REPOSITORY / "tests" / "outside_package")
     for path in re.findall(r"(?:configs|tools)/[\w./-]+\.(?:py|sh)", text):
-        assert (REPOSITORY / path).is_file(), path
+        assert any((root / path).is_file() for root in roots), path
 
 
 def test_options_of_the_tools_exist():
     text = (REPOSITORY / "docs/en/get_started.md").read_text(encoding="utf-8")
+    text = re.sub(r"`pip [^`]*`", "", text)
     sources = "".join(
         path.read_text(encoding="utf-8")
         for path in (REPOSITORY / "tools").rglob("*.py")

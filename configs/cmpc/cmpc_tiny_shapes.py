@@ -6,7 +6,7 @@
 # are read by a convolutional LSTM. The mask decoder is not the paper's: here each
 # position writes the pixels it covers.
 #
-# Measured: not yet run.
+# Measured: val mIoU 80.4, attribute 79.6 after 3,500 iterations (README.md).
 # Command: python tools/train.py configs/cmpc/cmpc_tiny_shapes.py
 _base_ = [
     "../_base_/datasets/shapes.py",

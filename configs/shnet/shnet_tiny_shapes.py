@@ -52,6 +52,11 @@ model = dict(
         grid_size=(12, 12),
         num_heads=4,
         num_layers=1,
+        # The residuals of the released block carry what a contour needs past the
+        # attention: without them val mIoU was 61 at half the iterations.
+        residual=True,
+        ffn_channels=128,
+        position_in_values=False,
         dropout=0.0,
     ),
     decode_head=dict(
@@ -61,7 +66,7 @@ model = dict(
         mask_decoder=dict(
             type="ConvUpsampleMaskDecoder",
             channels=64,
-            up_channels=(32, 32),
+            up_channels=(48, 32),
             dilations=(1, 2, 4, 8),
             dropout=0.0,
             aspp_dropout=0.0,

@@ -1,0 +1,3 @@
+from .model_checks import check_model
+
+__all__ = ["check_model"]
