@@ -5,7 +5,7 @@
 # the cells of a grid and the words, the exchange between levels that the words decide,
 # a convolution over the levels, pyramid pooling and up-convolutions.
 #
-# Measured: not yet.
+# Measured: val mIoU 74.9, attribute 75.9 after 3,000 iterations (README.md).
 # Command: python tools/train.py configs/shnet/shnet_tiny_shapes.py
 _base_ = [
     "../_base_/datasets/shapes.py",
@@ -16,7 +16,7 @@ _base_ = [
 input_size = (96, 96)  # (height, width)
 images_per_batch = 8
 expressions_per_image = 4
-max_iters = 3500
+max_iters = 3000
 learning_rate = 1e-3
 
 # ----- model -------------------------------------------------------------------------
@@ -32,28 +32,28 @@ model = dict(
         type="LSTMTextEncoder",
         num_embeddings=200,
         embedding_channels=64,
-        hidden_channels=64,
+        hidden_channels=96,
         init_range=1.0,  # words apart from the start: the run is short
         max_words=20,
     ),
-    # As in the paper, levels of strides 8, 16 and 16: 12x12, 6x6 and 6x6.
+    # The paper's last two levels have stride 16, for larger pictures; here all have 8.
     backbone=dict(
         type="mmseg.ResNetV1c",
         depth=18,
         base_channels=32,
         stem_channels=32,
-        strides=(1, 2, 2, 1),
-        dilations=(1, 1, 1, 2),
+        strides=(1, 2, 1, 1),
+        dilations=(1, 1, 2, 4),
         out_indices=(1, 2, 3),
     ),
     neck=dict(
         type="SynchronousFusion",
-        channels=64,
+        channels=96,
         grid_size=(12, 12),
         num_heads=4,
         num_layers=1,
         # The residuals of the released block carry what a contour needs past the
-        # attention: without them val mIoU was 61 at half the iterations.
+        # attention, which the paper's equation lacks.
         residual=True,
         ffn_channels=128,
         position_in_values=False,
@@ -65,8 +65,8 @@ model = dict(
         aggregation=dict(type="Conv3dAggregation"),
         mask_decoder=dict(
             type="ConvUpsampleMaskDecoder",
-            channels=64,
-            up_channels=(48, 32),
+            channels=96,
+            up_channels=(64, 48),
             dilations=(1, 2, 4, 8),
             dropout=0.0,
             aspp_dropout=0.0,
@@ -112,7 +112,7 @@ val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 
 # ----- schedule ----------------------------------------------------------------------
-train_cfg = dict(type="IterBasedTrainLoop", max_iters=max_iters, val_interval=1750)
+train_cfg = dict(type="IterBasedTrainLoop", max_iters=max_iters, val_interval=1500)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
 optim_wrapper = dict(
