@@ -1,4 +1,4 @@
-# The plain model on generated scenes: README's first command.
+# The plain model on generated scenes.
 #
 # Each level of a small ResNet is concatenated with the sentence and with coordinates,
 # mixed by 1x1 convolutions, and decoded top-down. No download, no GPU.
