@@ -80,7 +80,8 @@ class ShieldedWorker:
 
     A terminal sends Ctrl-C, and a scheduler SIGTERM, to all processes of a job. Workers
     that died of it would break the iteration that is to be finished. They end when
-    their parent sends SIGTERM or is gone.
+    their parent sends SIGTERM or is gone. For workers made by fork: signals are blocked
+    in this thread and those that it starts, and a forked process has no others yet.
 
     Args:
         start: What the worker calls first otherwise.

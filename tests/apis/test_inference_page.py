@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import REPOSITORY
-from tests.tools.conftest import load_tool
+from tests.load_tool import load_tool
 
 PAGE = (REPOSITORY / "docs" / "en" / "inference.md").read_text(encoding="utf-8")
 COMMANDS = [
@@ -27,7 +27,7 @@ def folder(tmp_path, monkeypatch, checkpoint):
     image.save("photo.jpg")
     image.save("other.png")
     (tmp_path / "configs").symlink_to(REPOSITORY / "configs")
-    work_dir = tmp_path / "work_dirs" / "baseline_tiny_shapes"
+    work_dir = tmp_path / "work_dirs" / "cmsa_tiny_shapes"
     work_dir.mkdir(parents=True)
     (work_dir / "best_oIoU_iter_3500.pth").symlink_to(checkpoint)
     (tmp_path / "best.pth").symlink_to(checkpoint)

@@ -89,22 +89,30 @@ def test_a_child_that_inherits_the_handlers(signals):
 
 
 def test_workers_outlive_all_signals_but_their_parents():
+    """In a forked process, as workers are: it has no other threads yet."""
     code = (
         "import os, signal, time\n"
         "from mmris.engine.stop_signals import ShieldedWorker\n"
-        "started = []\n"
-        "ShieldedWorker(started.append)(3)\n"
-        "for number in (signal.SIGINT, signal.SIGTERM) * 2:\n"
-        "    os.kill(os.getpid(), number); time.sleep(0.01)\n"
-        "print(started, flush=True)\n"
-        "time.sleep(60)\n"
+        "read, write = os.pipe()\n"
+        "worker = os.fork()\n"
+        "if worker == 0:\n"
+        "    started = []\n"
+        "    ShieldedWorker(started.append)(3)\n"
+        "    for number in (signal.SIGINT, signal.SIGTERM) * 2:\n"
+        "        os.kill(os.getpid(), number); time.sleep(0.01)\n"
+        "    os.write(write, str(started).encode())\n"
+        "    time.sleep(60)\n"
+        "os.close(write)\n"
+        "print(os.read(read, 9).decode())\n"
+        "os.kill(worker, signal.SIGTERM)\n"
+        "_, status = os.waitpid(worker, 0)\n"
+        "print(os.WIFEXITED(status), os.WEXITSTATUS(status))\n"
     )
     command = [sys.executable, "-W", "ignore", "-c", code]
-    worker = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert worker.stdout.readline() == "[3]\n"
-    worker.terminate()
-    assert worker.wait(timeout=20) == 0
-    worker.stdout.close()
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=50, check=True
+    )
+    assert done.stdout.split("\n")[-3:-1] == ["[3]", "True 0"]
 
 
 def test_exit_codes_are_those_of_the_shell():

@@ -63,7 +63,7 @@ def only(folder, pattern):
 @pytest.mark.parametrize(
     ("number", "code", "options"),
     [
-        (signal.SIGINT, 130, []),
+        pytest.param(signal.SIGINT, 130, [], marks=pytest.mark.slow),
         # As from a terminal or a scheduler: to the workers as well.
         (signal.SIGINT, 130, ["train_dataloader.num_workers=2"]),
         (signal.SIGTERM, 143, ["train_dataloader.num_workers=2"]),
@@ -107,6 +107,7 @@ def test_a_validation_is_left(config, tmp_path):
     assert contents["meta"]["iter"] == 7
 
 
+@pytest.mark.slow
 def test_averaged_weights_of_a_validation_are_not_taken_for_the_trained(
     config, tmp_path
 ):
