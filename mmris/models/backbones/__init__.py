@@ -1,3 +1,4 @@
+from .clip_resnet import CLIPResNet
 from .levels import read_levels
 from .stages import (
     SUPPORTED_BACKBONES,
@@ -9,6 +10,7 @@ from .stages import (
 __all__ = [
     "SUPPORTED_BACKBONES",
     "BackboneStages",
+    "CLIPResNet",
     "find_stages",
     "read_levels",
     "read_stage_levels",

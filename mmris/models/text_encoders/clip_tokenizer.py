@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ _NAMES = {
 }
 
 
+@cache  # it takes half a second, and nobody changes it
 def make_clip_tokenizer() -> PreTrainedTokenizerBase:
     """Make the tokenizer of all of OpenAI's CLIP models.
 

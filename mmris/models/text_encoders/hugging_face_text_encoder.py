@@ -16,9 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from mmris.registry import MODELS
-from mmris.structures import TextFeatures, TextSpec
+from mmris.structures import TextSpec
 
-from .base_text_encoder import BaseTextEncoder, TokenBatch
 from .hugging_face_model import (
     PRETRAINED_KEY,
     build_model,
@@ -26,16 +25,19 @@ from .hugging_face_model import (
     read_config,
 )
 from .hugging_face_tokenizer import TOKENIZER_KEY, load_tokenizer
+from .subword_text_encoder import SubwordTextEncoder
 from .subword_tokenizer import SubwordTokenizer, check_fingerprint, pack_fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from typing_extensions import Self
+    from mmris.structures import TextFeatures
+
+    from .base_text_encoder import TokenBatch
 
 
 @MODELS.register_module()
-class HuggingFaceTextEncoder(BaseTextEncoder):
+class HuggingFaceTextEncoder(SubwordTextEncoder):
     """BERT, RoBERTa, DistilBERT, CLIP's text transformer or T5's encoder.
 
     The features of the tokens are the last layer's, after the model's final norm if it
@@ -112,8 +114,7 @@ class HuggingFaceTextEncoder(BaseTextEncoder):
         frozen: bool = False,
         num_frozen_layers: int | None = None,
     ) -> None:
-        super().__init__()
-        settings, self._family = read_config(config, pretrained)
+        settings, family = read_config(config, pretrained)
         source = tokenizer or pretrained
         if source is None:
             raise ValueError(
@@ -121,35 +122,34 @@ class HuggingFaceTextEncoder(BaseTextEncoder):
                 "own; name a word list, a tokenizer.json, a folder, a name on the "
                 "Hugging Face hub, or 'clip'"
             )
-        self.tokenizer = SubwordTokenizer(
+        subwords = SubwordTokenizer(
             load_tokenizer(
                 source,
-                self._family,
+                family,
                 key=TOKENIZER_KEY if tokenizer else PRETRAINED_KEY,
             ),
             source=source,
-            family=self._family,
+            family=family,
             vocab_size=settings.vocab_size,
             max_words=max_words,
-            max_positions=self._family.max_positions(settings),
+            max_positions=family.max_positions(settings),
         )
-        self.model, self.projection = build_model(
-            settings, self._family, projected=projected
+        super().__init__(
+            tokenizer=subwords,
+            keep_special_tokens=keep_special_tokens,
+            frozen=frozen,
+            num_frozen_layers=num_frozen_layers,
         )
-        self.keep_special_tokens = keep_special_tokens
-        self._first_position = self._family.first_position(settings)
+        self._family = family
+        self.model, self.projection = build_model(settings, family, projected=projected)
+        self._first_position = family.first_position(settings)
         self._spec = TextSpec(
             settings.hidden_size,
             settings.projection_dim if projected else settings.hidden_size,
         )
         # None once they were read, or once a checkpoint has made them obsolete.
         self._pending_weights = pretrained
-        self._frozen = frozen
-        self._num_frozen_layers = num_frozen_layers
-        self._check_frozen_layers()
-        for part in self._frozen_parts():
-            part.requires_grad_(False)
-        self.train(self.training)
+        self.freeze()
 
     @property
     def spec(self) -> TextSpec:
@@ -168,20 +168,6 @@ class HuggingFaceTextEncoder(BaseTextEncoder):
             family=self._family,
         )
         self._pending_weights = None
-
-    def train(self, mode: bool = True) -> Self:
-        """Switch between training and evaluation; frozen parts stay in evaluation.
-
-        Args:
-            mode: Whether to train.
-
-        Returns:
-            Itself.
-        """
-        super().train(mode)
-        for part in self._frozen_parts():
-            part.eval()
-        return self
 
     @torch.compiler.disable
     def tokenize(self, sentences: Sequence[str]) -> TokenBatch:
@@ -204,12 +190,8 @@ class HuggingFaceTextEncoder(BaseTextEncoder):
                 f"the weights of {self._pending_weights} were not read yet; call the "
                 "model's init_weights(), or load a checkpoint"
             )
-        rows = self.tokenizer(sentences)
-        length = max(map(len, rows))
-        ids = torch.tensor([row + [0] * (length - len(row)) for row in rows])
-        mask = torch.arange(length) < torch.tensor([[len(row)] for row in rows])
-        device = next(self.parameters()).device
-        return TokenBatch(ids.to(device), mask.to(device))
+        batch: TokenBatch = super().tokenize(sentences)
+        return batch
 
     def encode(self, batch: TokenBatch) -> TextFeatures:
         """Run the model.
@@ -236,14 +218,7 @@ class HuggingFaceTextEncoder(BaseTextEncoder):
         sentence = self._family.sentence(tokens, mask)
         if self.projection is not None:
             sentence = self.projection(sentence)
-        if not self.keep_special_tokens:
-            first = self.tokenizer.num_leading
-            last = self.tokenizer.num_trailing
-            # Rows are right-padded: the shifted mask has as many as there are words.
-            mask = mask[:, first + last :]
-            tokens = tokens[:, first : tokens.shape[1] - last]
-            tokens = tokens.masked_fill(~mask[..., None], 0.0)
-        return TextFeatures(tokens, mask, sentence)
+        return self.features(tokens, mask, sentence)
 
     def get_extra_state(self) -> Tensor:
         """The fingerprint of the tokenizer, for the state dict."""
@@ -260,63 +235,21 @@ class HuggingFaceTextEncoder(BaseTextEncoder):
         """
         check_fingerprint(state, self.tokenizer)
 
-    def _frozen_parts(self) -> list[nn.Module]:
-        if self._frozen:
-            return list(self.children())
-        if self._num_frozen_layers is None:
-            return []
-        layers = self._layers()[: self._num_frozen_layers]
-        return [self.model.get_submodule(self._family.embeddings), *layers]
+    def _embeddings(self) -> list[nn.Module]:
+        return [self.model.get_submodule(self._family.embeddings)]
 
     def _layers(self) -> list[nn.Module]:
         return list(self.model.get_submodule(self._family.layers).children())
 
-    def _check_frozen_layers(self) -> None:
-        count = self._num_frozen_layers
-        if count is None:
-            return
-        if self._frozen:
-            raise ValueError(
-                f"model.text_encoder.frozen is True and num_frozen_layers is {count}; "
-                "the whole encoder is frozen already, remove one of them"
-            )
-        total = len(self._layers())
-        if not 0 <= count <= total:
-            raise ValueError(
-                f"num_frozen_layers is {count}, but the model has {total} layers; set "
-                f"model.text_encoder.num_frozen_layers to 0 up to {total}, or to None"
-            )
-
     def _load_from_state_dict(
-        self,
-        state_dict: dict[str, Any],
-        prefix: str,
-        local_metadata: dict[str, Any],
-        strict: bool,
-        missing_keys: list[str],
-        unexpected_keys: list[str],
-        error_msgs: list[str],
+        self, state_dict: dict[str, Any], prefix: str, *others: Any
     ) -> None:
-        own = {f"{prefix}{name}": tensor for name, tensor in self.named_parameters()}
-        found = [name for name in own if name in state_dict]
-        for name in found:
-            # MMEngine only logs another size, and then random weights stay.
-            if state_dict[name].shape != own[name].shape:
-                raise ValueError(
-                    f"the checkpoint has {name} of shape "
-                    f"{tuple(state_dict[name].shape)}, the model of "
-                    f"{tuple(own[name].shape)}: it was trained with another language "
-                    "model or tokenizer. Give model.text_encoder its config (or "
-                    "pretrained) and tokenizer"
-                )
-        if len(found) == len(own):
-            self._pending_weights = None
-        super()._load_from_state_dict(
+        is_complete = self.check_shapes(
             state_dict,
             prefix,
-            local_metadata,
-            strict,
-            missing_keys,
-            unexpected_keys,
-            error_msgs,
+            remedy="it was trained with another language model or tokenizer. Give "
+            "model.text_encoder its config (or pretrained) and tokenizer",
         )
+        if is_complete:
+            self._pending_weights = None
+        super()._load_from_state_dict(state_dict, prefix, *others)

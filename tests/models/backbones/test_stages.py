@@ -43,7 +43,12 @@ CONVNEXT = {
     "gap_before_final_norm": False,
     "drop_path_rate": 0.4,
 }
+# As wide after the pool as before, for tests that read levels in two ways.
+CLIP = {"type": "CLIPResNet", "base_channels": 4, "pooled_channels": 128}
 BACKBONES = {
+    "clip": CLIP,
+    "clip-two-levels": {**CLIP, "out_indices": (1, 3)},
+    "clip-unpooled": {**CLIP, "use_attention_pool": False, "out_indices": (0, 2)},
     "resnet": MMSEG_RESNET,
     "resnet-v1c-dilated": {"type": "mmseg.ResNetV1c", **BOTTLENECK, **DILATED},
     "resnet-v1d": {"type": "mmseg.ResNetV1d", **BOTTLENECK, "out_indices": (1, 3)},
@@ -190,4 +195,5 @@ def test_messages():
         "mmpretrain.ResNet",
         "mmpretrain.SwinTransformer",
         "mmpretrain.ConvNeXt",
+        "mmris.CLIPResNet",
     )

@@ -7,6 +7,7 @@ import pytest
 from mmseg.utils.tokenizer import SimpleTokenizer
 
 from mmris.models.text_encoders.clip_tokenizer import make_clip_tokenizer
+from tests.models.text_encoders.test_real_sentences import COUNTS
 
 START, END = 49406, 49407
 
@@ -34,20 +35,40 @@ def test_size_and_names(tokenizer):
     assert tokenizer.eos_token_id == END
 
 
-@pytest.mark.parametrize("name", ["refcoco_unc_testA", "refcocog_umd_val"])
-def test_equals_the_other_implementation_on_real_sentences(tokenizer, test_data, name):
+def read(test_data, name):
     path = test_data / "refcoco_text" / f"{name}.csv.gz"
     if not path.is_file():
         pytest.skip(f"no {path}")
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        sentences = [line["sentence"] for line in csv.DictReader(file)]
-    assert len(sentences) > 4000
+        return [line["sentence"] for line in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_equals_the_other_implementation_on_real_sentences(tokenizer, test_data, name):
+    sentences = read(test_data, name)
+    assert len(sentences) == COUNTS[name]
     other = SimpleTokenizer()
     rows = tokenizer(sentences)["input_ids"]
     differ = [
         sentence
         for sentence, row in zip(sentences, rows)
         if row != [START, *other.encode(sentence), END]
+    ]
+    assert differ == []
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_ids_lead_back_to_the_real_sentences(tokenizer, test_data, name):
+    """But for case and blanks: CLIP puts one between any two of its words."""
+    sentences = read(test_data, name)
+    rows = tokenizer(sentences, add_special_tokens=False)["input_ids"]
+    back = tokenizer.batch_decode(rows, clean_up_tokenization_spaces=False)
+    pattern = SimpleTokenizer().pat
+    differ = [
+        (sentence, text)
+        for sentence, text in zip(sentences, back)
+        if text != " ".join(pattern.findall(sentence.lower()))
+        or "".join(text.split()) != "".join(sentence.lower().split())
     ]
     assert differ == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .clip_resnet_stages import CLIPResNetStages
 from .convnext_stages import ConvNeXtStages
 from .resnet_stages import ResNetStages
 from .swin_stages import PretrainSwinStages, SwinStages
@@ -22,6 +23,7 @@ _FAMILIES: dict[str, BackboneStages] = {
         PretrainSwinStages()
     ),
     "mmpretrain.models.backbones.convnext.ConvNeXt": ConvNeXtStages(),
+    "mmris.models.backbones.clip_resnet.CLIPResNet": CLIPResNetStages(),
 }
 
 
