@@ -1,7 +1,6 @@
 import pytest
 import torch
 
-from tests.conftest import REPOSITORY
 from tests.load_tool import load_tool
 
 SMALL = ["--channels", "8", "--heads", "2", "--words", "3", "--repeats", "1"]
@@ -9,9 +8,7 @@ SMALL = ["--channels", "8", "--heads", "2", "--words", "3", "--repeats", "1"]
 
 @pytest.fixture(scope="module")
 def program():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(REPOSITORY / "tools" / "analysis_tools")
-        yield load_tool("analysis_tools/benchmark_synchronous_fusion")
+    return load_tool("analysis_tools/benchmark_synchronous_fusion")
 
 
 def test_both_forms_are_the_same(program):

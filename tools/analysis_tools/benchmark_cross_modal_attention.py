@@ -17,9 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -30,6 +28,7 @@ import torch
 from mmris.models.fusion_blocks import CrossModalAttentionBlock
 from mmris.models.layers import coordinate_map
 from mmris.structures import LevelSpec, TextFeatures, TextSpec
+from mmris.utils.own_process import run_alone
 from mmris.utils.peak_memory import peak_growth
 
 if TYPE_CHECKING:
@@ -181,8 +180,7 @@ def start_case(
     Raises:
         RuntimeError: The process failed.
     """
-    command = [sys.executable, __file__, "--case", form]
-    command += ["--sizes", str(size), "--words", str(words)]
+    options = ["--case", form, "--sizes", str(size), "--words", str(words)]
     for name in (
         "channels",
         "word_channels",
@@ -191,20 +189,9 @@ def start_case(
         "repeats",
         "threads",
     ):
-        command += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
-    # The new process finds mmris where this one found it.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=environment
-    )
-    if done.returncode != 0:
-        raise RuntimeError(
-            f"the {form} form of {size}x{size} positions and {words} words ended with "
-            f"status {done.returncode} (-9: out of memory, lower --memory-limit):\n"
-            f"{done.stderr}"
-        )
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return result
+        options += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
+    what = f"the {form} form of {size}x{size} positions and {words} words"
+    return run_alone(__file__, options, what=what, remedy="lower --memory-limit")
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:

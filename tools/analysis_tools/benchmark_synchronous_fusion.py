@@ -15,19 +15,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 import torch
-from benchmark_cross_modal_attention import peak_growth  # it lies beside this file
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from mmris.models import SynchronousFusion
 from mmris.structures import LevelSpec, TextFeatures, TextSpec
+from mmris.utils.own_process import run_alone
+from mmris.utils.peak_memory import peak_growth
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,22 +134,11 @@ def start_case(args: argparse.Namespace, form: str, size: int) -> dict[str, floa
     Raises:
         RuntimeError: The process failed.
     """
-    command = [sys.executable, __file__, "--case", form, "--sizes", str(size)]
+    options = ["--case", form, "--sizes", str(size)]
     for name in ("words", "channels", "heads", "repeats", "threads"):
-        command += [f"--{name}", str(getattr(args, name))]
-    # The new process finds mmris where this one found it.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=environment
-    )
-    if done.returncode != 0:
-        raise RuntimeError(
-            f"the case {form!r} of a {size}x{size} grid ended with status "
-            f"{done.returncode} (-9: out of memory, leave that size out):\n"
-            f"{done.stderr}"
-        )
-    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return result
+        options += [f"--{name}", str(getattr(args, name))]
+    what = f"the case {form!r} of a {size}x{size} grid"
+    return run_alone(__file__, options, what=what, remedy="leave that size out")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,3 +1,5 @@
+from .co_attention import AsymmetricCoAttention, CoAttention, VanillaCoAttention
+from .co_attention_block import CoAttentionBlock
 from .concat_block import ConcatBlock
 from .cross_modal_attention_block import CrossModalAttentionBlock
 from .fusion_block import FusionBlock
@@ -10,6 +12,9 @@ from .word_attention_block import WordAttentionBlock
 from .word_pixel_attention_block import WordPixelAttentionBlock
 
 __all__ = [
+    "AsymmetricCoAttention",
+    "CoAttention",
+    "CoAttentionBlock",
     "ConcatBlock",
     "CrossModalAttentionBlock",
     "FusionBlock",
@@ -18,6 +23,7 @@ __all__ = [
     "SamePixelAttentionBlock",
     "SameWordAttentionBlock",
     "SentenceAsWordBlock",
+    "VanillaCoAttention",
     "WordAttentionBlock",
     "WordPixelAttentionBlock",
 ]

@@ -1,17 +1,25 @@
-"""Convolution, batch normalisation, ReLU: the block that every decoder is made of."""
+"""Convolution, normalisation, activation: the block that every decoder is made of."""
 
 from __future__ import annotations
 
 from torch import nn
 
 
-def conv_block(in_channels: int, out_channels: int, *, kernel_size: int) -> nn.Module:
-    """A convolution without bias that keeps the size, normalised, then ReLU.
+def conv_block(
+    in_channels: int,
+    out_channels: int,
+    *,
+    kernel_size: int,
+    activation: nn.Module | None = None,
+) -> nn.Module:
+    """A convolution without bias that keeps the size, normalised, then activated.
 
     Args:
         in_channels: Channels in.
         out_channels: Channels out.
         kernel_size: Odd size of the kernel.
+        activation: What follows the normalisation, such as ``nn.PReLU()``; None for
+            ReLU.
 
     Returns:
         The block, ``(N, in_channels, H, W)`` to ``(N, out_channels, H, W)``.
@@ -25,5 +33,5 @@ def conv_block(in_channels: int, out_channels: int, *, kernel_size: int) -> nn.M
             bias=False,
         ),
         nn.BatchNorm2d(out_channels),
-        nn.ReLU(inplace=True),
+        nn.ReLU(inplace=True) if activation is None else activation,
     )

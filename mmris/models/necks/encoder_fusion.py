@@ -13,6 +13,7 @@ from mmris.registry import MODELS
 from mmris.structures import FusedFeatures, FusedSpec, LevelSpec
 from mmris.structures.pytree import register_pytree
 
+from ._stem_level import check_stem
 from .fusion_neck import FusionNeck
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from mmris.models.fusion_blocks import FusionBlock
     from mmris.structures import TextFeatures, TextSpec
+
+    from .reinjection import Reinjection
 
 
 @register_pytree()
@@ -40,17 +43,17 @@ class EncodedImages:
 
 @MODELS.register_module()
 class EncoderFusion(FusionNeck):
-    r"""Adds a fused map to the output of backbone stages, one block a stage.
+    r"""Puts a fused map into the output of backbone stages, one block a stage.
 
     .. math::
         V_i' = V_i + \mathrm{block}_i(V_i, \mathrm{text}), \qquad
         V_{i+1} = \mathrm{stage}_{i+1}(V_i')
 
-    The changed map goes into the next stage and, through the output's normalisation
-    where the backbone has one, to the decode head. Images become expressions at the
-    first fused stage: it and the stages before run once an image, and levels before it
-    stay one row an image. From there on every expression has its own way through the
-    backbone.
+    A ``reinjection`` joins the two in another way than by their sum. The changed map
+    goes into the next stage and, through the output's normalisation where the backbone
+    has one, to the decode head. Images become expressions at the first fused stage: it
+    and the stages before run once an image, and levels before it stay one row an image.
+    From there on every expression has its own way through the backbone.
 
     The name is from Feng et al., "Encoder Fusion Network with Co-Attention Embedding
     for Referring Image Segmentation", CVPR 2021; any block may be placed so. Hooks on
@@ -66,6 +69,9 @@ class EncoderFusion(FusionNeck):
             need not be among its ``out_indices``, which say what the head is given.
         stem_level: Whether the stem's output, of a ResNet before max-pooling, is given
             to the head as its finest level.
+        reinjection: Config of a :class:`Reinjection`, such as
+            :class:`UnitReinjection`, that joins the stage's map and the fused one; None
+            for their sum.
 
     Raises:
         ValueError: The backbone's family is not supported, ``stages`` names stages
@@ -84,6 +90,7 @@ class EncoderFusion(FusionNeck):
         block: dict[str, Any],
         stages: Sequence[int],
         stem_level: bool = False,
+        reinjection: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(in_levels=in_levels, in_text=in_text)
         self.family = find_stages(backbone)
@@ -92,12 +99,11 @@ class EncoderFusion(FusionNeck):
         stem, levels = read_stage_levels(self.family, backbone)
         _check_stages(self.stages, self.out_stages)
         self.stem_level = stem_level
-        if stem_level and stem.stride >= levels[0].stride:
-            raise ValueError(
-                "model.neck.stem_level is True, but the stem of model.backbone "
-                f"{type(backbone).__name__} is no finer than its first stage; leave "
-                "stem_level out"
-            )
+        self.reinjection: Reinjection | None = (
+            None if reinjection is None else MODELS.build(reinjection)
+        )
+        if stem_level:
+            check_stem(stem, levels[0], backbone)
         self.out_levels = (*((stem,) if stem_level else ()), *self.in_levels)
         self.blocks = nn.ModuleDict(
             {
@@ -113,6 +119,12 @@ class EncoderFusion(FusionNeck):
 
     def _block(self, stage: int) -> FusionBlock:
         return cast("FusionBlock", self.blocks[str(stage)])
+
+    def _join(self, maps: Tensor, fused: Tensor) -> Tensor:
+        if self.reinjection is None:
+            return maps + fused
+        joined: Tensor = self.reinjection(maps, fused)
+        return joined
 
     def encode(self, backbone: nn.Module, images: Tensor) -> EncodedImages:
         """The backbone up to the first fused stage, and that stage's image part.
@@ -155,7 +167,7 @@ class EncoderFusion(FusionNeck):
         """
         first = self.stages[0]
         fused = self._block(first).fuse(encoded.projected, text, image_index)
-        maps = encoded.maps[image_index] + fused  # (N, C, H, W)
+        maps = self._join(encoded.maps[image_index], fused)  # (N, C, H, W)
         levels = list(encoded.levels)
         if first in self.out_stages:
             levels.append(self.family.output(backbone, first, maps))
@@ -164,7 +176,8 @@ class EncoderFusion(FusionNeck):
         for stage in range(first + 1, self.out_stages[-1] + 1):
             maps = self.family.run(backbone, stage, maps)
             if stage in self.stages:
-                maps = maps + self._block(stage)(maps, text, own_index)
+                fused = self._block(stage)(maps, text, own_index)
+                maps = self._join(maps, fused)
             if stage in self.out_stages:
                 levels.append(self.family.output(backbone, stage, maps))
         return FusedFeatures(

@@ -11,6 +11,7 @@ from mmris.models.backbones import read_levels
 from mmris.registry import MODELS
 from mmris.structures import LevelSpec, TextFeatures, TextSpec
 from tests.models.backbones.test_stages import (
+    CLIP,
     CONVNEXT,
     MMSEG_RESNET,
     MMSEG_SWIN,
@@ -27,6 +28,7 @@ FAMILIES = {
     "pretrain-resnet": PRETRAIN_RESNET,
     "pretrain-swin": PRETRAIN_SWIN,
     "convnext": CONVNEXT,
+    "clip": {**CLIP, "base_channels": 8, "pooled_channels": 6},
 }
 TEXT = TextSpec(3, 7)
 BLOCK = {"type": "ConcatBlock", "channels": 5}

@@ -7,6 +7,7 @@ from mmris.models.text_encoders import (
     EmbeddingTextEncoder,
     GRUTextEncoder,
     LSTMTextEncoder,
+    ProjectedGRUTextEncoder,
 )
 
 SENTENCES = ["the red circle left", "blue circle", "the circle above the red square"]
@@ -23,6 +24,7 @@ KINDS = {
         GRUTextEncoder,
         {"hidden_channels": 6, "num_layers": 2, "bidirectional": True},
     ),
+    "projected_gru": (ProjectedGRUTextEncoder, {"hidden_channels": 6, "channels": 24}),
 }
 
 

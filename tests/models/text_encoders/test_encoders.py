@@ -91,11 +91,14 @@ def test_every_word_matters(encoder):
 
 def test_every_parameter_has_a_gradient(encoder, sentences):
     text = encoder.train()(sentences)
-    (text.tokens.square().mean() + text.sentence.square().mean()).backward()
+    # Not of squares: a sentence may have length 1 whatever the parameters.
+    seeds = torch.randn_like(text.tokens), torch.randn_like(text.sentence)
+    ((text.tokens * seeds[0]).sum() + (text.sentence * seeds[1]).sum()).backward()
     for name, parameter in encoder.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
-        assert parameter.grad.abs().sum() > 0, name
+        if name != "backward_layer.weight_hh_l0":  # see ProjectedGRUTextEncoder
+            assert parameter.grad.abs().sum() > 0, name
     assert (encoder.embedding.weight.grad[0] == 0).all()  # padding learns nothing
 
 
