@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
-from mmengine.model import BaseModule
 from torch.nn import functional
 
 from mmris.models.layers import resize_to
 from mmris.registry import MODELS
+
+from .output_loss import OutputLoss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @MODELS.register_module()
-class MaskLoss(BaseModule):
+class MaskLoss(OutputLoss):
     """Compares one output with the masks, at the size of the masks or at one given.
 
     Args:
@@ -45,12 +46,7 @@ class MaskLoss(BaseModule):
         weight: float = 1.0,
         size: Sequence[int] | None = None,
     ) -> None:
-        super().__init__()
-        if not name.startswith("loss"):
-            raise ValueError(
-                f"model.losses has an entry of name {name!r}; the name must start with "
-                "'loss' to count in training"
-            )
+        super().__init__(reads={name: output})
         if size is not None and (len(size) != 2 or min(size) < 1):
             raise ValueError(
                 f"size of the model.losses entry {name!r} is {size!r}; give (height, "
@@ -62,7 +58,7 @@ class MaskLoss(BaseModule):
         self.size = None if size is None else tuple(size)
         self.loss = MODELS.build(loss)
 
-    def forward(self, output: MaskOutput, masks: Tensor) -> Tensor:
+    def forward(self, output: MaskOutput, masks: Tensor) -> dict[str, Tensor]:
         """Compute the loss.
 
         Args:
@@ -70,7 +66,7 @@ class MaskLoss(BaseModule):
             masks: ``(N, H, W)``, 0 or 1.
 
         Returns:
-            A scalar.
+            One scalar, by ``name``.
         """
         masks = masks[:, None]
         if self.size is not None:
@@ -79,4 +75,4 @@ class MaskLoss(BaseModule):
             )
         logits = resize_to(output.named(self.output), masks.shape[-2:])
         value: Tensor = self.loss(logits, masks)
-        return self.weight * value
+        return {self.name: self.weight * value}

@@ -14,6 +14,12 @@ def output(logits, **aux):
     return MaskOutput(logits, aux)
 
 
+def value_of(loss, given, masks):
+    """Of an entry with one output."""
+    (value,) = loss(given, masks).values()
+    return value
+
+
 def test_binary_cross_entropy_pixel_by_pixel():
     logits = torch.randn(2, 1, 3, 4, dtype=torch.float64)
     masks = torch.rand(2, 3, 4) < 0.5
@@ -24,7 +30,7 @@ def test_binary_cross_entropy_pixel_by_pixel():
                 p = 1 / (1 + math.exp(-logits[n, 0, y, x].item()))
                 expected -= math.log(p if masks[n, y, x] else 1 - p) / 24
     loss = MaskLoss(name="loss_bce", loss=BCE, weight=2.0)
-    assert loss(output(logits), masks).item() == pytest.approx(2 * expected)
+    assert loss(output(logits), masks)["loss_bce"].item() == pytest.approx(2 * expected)
 
 
 def test_dice_prefers_the_object_to_the_background():
@@ -32,11 +38,11 @@ def test_dice_prefers_the_object_to_the_background():
     masks[:, 1:3, 2:5] = 1
     right = torch.where(masks.bool(), 20.0, -20.0)[:, None]
     loss = MaskLoss(name="loss_dice", loss=DICE)
-    assert loss(output(right), masks).item() == pytest.approx(0, abs=1e-3)
-    assert loss(output(-right), masks).item() == pytest.approx(1, abs=1e-2)
+    assert value_of(loss, output(right), masks).item() == pytest.approx(0, abs=1e-3)
+    assert value_of(loss, output(-right), masks).item() == pytest.approx(1, abs=1e-2)
     half = right.clone()
     half[..., 2, :] = -20  # half of the object: 1 - 2 * 3 / (3 + 6)
-    assert loss(output(half), masks).item() == pytest.approx(1 / 3, abs=1e-3)
+    assert value_of(loss, output(half), masks).item() == pytest.approx(1 / 3, abs=1e-3)
 
 
 @pytest.mark.parametrize("config", [BCE, DICE])
@@ -45,9 +51,9 @@ def test_loss_sits_at_the_size_of_the_masks_and_falls_towards_them(config):
     masks[0, 2:6, 4:8] = masks[1, :, 6:] = 1
     logits = torch.zeros(2, 1, 4, 6, requires_grad=True)
     loss = MaskLoss(name="loss", loss=config)
-    before = loss(output(logits), masks)
+    before = value_of(loss, output(logits), masks)
     (gradient,) = torch.autograd.grad(before, logits)
-    assert loss(output(logits - gradient), masks) < before
+    assert value_of(loss, output(logits - gradient), masks) < before
     assert (gradient[1, 0, :, 4:] < 0).all()
     assert (gradient[1, 0, :, :2] > 0).all()
 
@@ -55,9 +61,8 @@ def test_loss_sits_at_the_size_of_the_masks_and_falls_towards_them(config):
 def test_reads_an_auxiliary_output():
     masks = torch.ones(1, 4, 4, dtype=torch.uint8)
     loss = MaskLoss(name="loss_edge", loss=BCE, output="edge")
-    value = loss(
-        output(torch.zeros(1, 1, 4, 4), edge=30 * torch.ones(1, 1, 2, 2)), masks
-    )
+    given = output(torch.zeros(1, 1, 4, 4), edge=30 * torch.ones(1, 1, 2, 2))
+    value = value_of(loss, given, masks)
     assert value.item() == pytest.approx(0, abs=1e-6)
 
 
@@ -76,7 +81,9 @@ def test_comparison_at_a_size_of_its_own():
         masks[:, None].to(torch.uint8), (3, 4), mode="nearest-exact"
     )
     expected = torch.where(sampled.bool() == (right > 0), 0.0, 20.0).mean()
-    assert loss(output(right), masks).item() == pytest.approx(expected.item(), abs=1e-4)
+    assert value_of(loss, output(right), masks).item() == pytest.approx(
+        expected.item(), abs=1e-4
+    )
     seen = []
     loss.loss.register_forward_hook(lambda _m, given, _o: seen.extend(given))
     loss(output(torch.randn(1, 1, 5, 5)), masks)

@@ -1,0 +1,50 @@
+"""What every entry of ``model.losses`` has in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from mmengine.model import BaseModule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+    from mmris.structures import MaskOutput
+
+
+class OutputLoss(BaseModule, ABC):
+    """Compares outputs of the decode head with the masks.
+
+    Args:
+        reads: Names of the outputs, by key in the log; keys start with ``loss``, so
+            that they count.
+
+    Raises:
+        ValueError: A key does not start with ``loss``: such a value would be logged and
+            never trained on.
+    """
+
+    def __init__(self, *, reads: Mapping[str, str]) -> None:
+        super().__init__()
+        for key in reads:
+            if not key.startswith("loss"):
+                raise ValueError(
+                    f"model.losses has an entry of name {key!r}; the name must start "
+                    "with 'loss' to count in training"
+                )
+        self.reads = dict(reads)
+
+    @abstractmethod
+    def forward(self, output: MaskOutput, masks: Tensor) -> dict[str, Tensor]:
+        """Compute the losses.
+
+        Args:
+            output: What the head gave for N expressions.
+            masks: ``(N, H, W)``, 0 or 1.
+
+        Returns:
+            Scalars, by key in the log.
+        """
