@@ -18,6 +18,9 @@ from mmris.models import (
     RefDecodeHead,
     WordTextEncoder,
 )
+from mmris.models.decode_heads.boundary_enhancement_transformer import (
+    SpatialTransformer,
+)
 from mmris.registry import MODELS
 from tests import language_models
 from tests.language_models import WORDS
@@ -39,8 +42,26 @@ TEXT_ENCODERS = {
         "hidden_channels": 7,
         "bidirectional": False,
     },
+    "ProjectedGRUTextEncoder": {
+        "num_embeddings": 20,
+        "embedding_channels": 6,
+        "hidden_channels": 5,
+        "channels": 8,
+    },
     "HuggingFaceTextEncoder": language_models.bert(_FOLDER.name),
+    "CLIPTextEncoder": {
+        "channels": 8,
+        "num_layers": 1,
+        "num_heads": 2,
+        "projection_channels": None,
+    },
 }
+# Parameters that words by themselves do not depend on.
+SENTENCE_ONLY = (
+    "text_encoder.forward_recurrence",
+    "text_encoder.backward_layer",
+    "text_encoder.sentence_projection",
+)
 NECKS = {
     "DecoderFusion": {
         "block": {"type": "ConcatBlock", "channels": 8, "out_channels": 8}
@@ -56,8 +77,20 @@ NECKS = {
         "rank": 2,
     },
     "SynchronousFusion": {"channels": 8, "grid_size": (5, 4), "num_heads": 2},
+    "TextMultipliedNeck": {"channels": 8},
+    "UnfusedLevelsNeck": {
+        "neck": {
+            "type": "DecoderFusion",
+            "block": {"type": "ConcatBlock", "channels": 8},
+            "in_indices": (1, 2, 3),
+        },
+    },
 }
 FUSION_BLOCKS = {
+    "CoAttentionBlock": {
+        "channels": 8,
+        "co_attention": {"type": "VanillaCoAttention", "attention_channels": 4},
+    },
     "ConcatBlock": {"channels": 8},
     "CrossModalAttentionBlock": {"attention_channels": 8},
     "MeanPairBlock": {},
@@ -77,6 +110,19 @@ EXCHANGES = {
     "TextGuidedExchange": {"num_rounds": 2},
 }
 AGGREGATIONS = {
+    "ConcatAggregation": {"channels": 6},
+    "ContextualEmbeddingCascade": {
+        "num_stages": 2,
+        "num_embeddings": 3,
+        "num_heads": 2,
+        "first_map": {
+            "type": "LongShortRangeAttention",
+            "window_size": 5,
+            "num_heads": 2,
+            "dilations": (1, 2),
+        },
+        "alignment": {"type": "ProgressiveAlignmentNetwork"},
+    },
     "Conv3dAggregation": {"channels": 6},
     "ConvLSTMAggregation": {
         "channels": 6,
@@ -99,9 +145,11 @@ MASK_DECODERS = {
     "ConvUpsampleMaskDecoder": {"channels": 8, "up_channels": (6, 5)},
     "DeepUpsampleMaskDecoder": {"channels": 8, "last_channels": 5, "num_doublings": 1},
     "DeconvMaskDecoder": {"channels": (6, 4)},
+    "ProgressiveUpsampleMaskDecoder": {"channels": (6, 4)},
     "ScoreMaskDecoder": {},
 }
 DECODE_HEADS = {
+    "BoundaryEnhancementHead": {},
     "MMSegDecodeHead": {
         "head": {
             "type": "UPerHead",
@@ -114,8 +162,10 @@ DECODE_HEADS = {
         "aggregation": {"type": "FPNAggregation", "channels": 8},
         "mask_decoder": {"type": "ConvMaskDecoder", "channels": 8, "num_convs": 1},
     },
+    "TopDownDecodeHead": {},
 }
 BACKBONES = {
+    "CLIPResNet": {"arch": "RN50", "base_channels": 4, "pooled_channels": 16},
     "mmseg.ResNetV1c": {"depth": 18, "base_channels": 8, "stem_channels": 8},
     "mmseg.SwinTransformer": {
         "embed_dims": 12,
@@ -218,6 +268,9 @@ def build_model(config):
             # mmseg starts the last norm of a residual block at zero, which keeps
             # gradients from the block's convolutions.
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+        if isinstance(module, SpatialTransformer):
+            # Of zeros, which keep gradients from all that leads to them.
+            torch.nn.init.normal_(module.delta.weight, std=0.1)
     return model
 
 

@@ -18,6 +18,12 @@ COMBINATIONS = list(
     )
 )
 
+# Heads that go from level to level, and a neck that leaves one.
+REFUSED = {
+    ("TextMultipliedNeck", "BoundaryEnhancementHead"),
+    ("TextMultipliedNeck", "TopDownDecodeHead"),
+}
+
 
 def test_every_registered_part_has_its_smallest_config():
     assert parts.neck_names() == sorted(parts.NECKS)
@@ -36,6 +42,10 @@ def check(model):
         parts.make_item(3, size, masks_at=size),
         parts.make_item(1, size, masks_at=size, image_id=1),
     ]
+    for name in model.decode_head.aux_names:  # else nothing trains what gives them
+        entry = {"type": "MaskLoss", "name": f"loss_{name}", "output": name}
+        entry["loss"] = {"type": "BinaryCrossEntropyLoss"}
+        model.losses.append(MODELS.build(entry))
     model.train()
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -46,7 +56,12 @@ def check(model):
         assert parameter.grad is not None, name
         assert torch.isfinite(parameter.grad).all(), name
     optimizer.step()
-    moved = [not torch.equal(p, before[name]) for name, p in model.named_parameters()]
+    moved = [
+        not torch.equal(p, before[name])
+        for name, p in model.named_parameters()
+        # Without effect where only the words are read.
+        if not name.startswith(parts.SENTENCE_ONLY)
+    ]
     assert sum(moved) > 0.9 * len(moved)
 
     items = [parts.make_item(3), parts.make_item(1, image_id=1)]
@@ -63,11 +78,12 @@ def check(model):
 
 @pytest.mark.parametrize(("neck", "head", "text_encoder"), COMBINATIONS)
 def test_necks_heads_and_text_encoders(neck, head, text_encoder):
-    check(
-        parts.build_model(
-            parts.model_config(neck=neck, decode_head=head, text_encoder=text_encoder)
-        )
-    )
+    config = parts.model_config(neck=neck, decode_head=head, text_encoder=text_encoder)
+    if (neck, head) in REFUSED:
+        with pytest.raises(ValueError, match="gives only one.*choose another head"):
+            parts.build_model(config)
+        return
+    check(parts.build_model(config))
 
 
 @pytest.mark.parametrize("neck", ["DecoderFusion", "EncoderFusion"])

@@ -50,6 +50,9 @@ def on_photographs(config, data_root, work_dir, *, size, iterations):
         ("configs/baseline/baseline_tiny_shapes.py", (192, 192), 80.0),
         ("configs/cmsa/cmsa_tiny_shapes.py", (128, 128), 75.0),
         ("configs/cmpc/cmpc_tiny_shapes.py", (128, 128), 75.0),
+        ("configs/shnet/shnet_tiny_shapes.py", (128, 128), 75.0),
+        ("configs/cefnet/cefnet_tiny_shapes.py", (128, 128), 75.0),
+        ("configs/jmceln/jmceln_tiny_shapes.py", (128, 128), 75.0),
     ],
 )
 def test_twelve_photographs_are_learnt(config, size, expected, test_data, tmp_path):

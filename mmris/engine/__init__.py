@@ -1,3 +1,4 @@
+from .flat_decay_constructor import FlatDecayOptimWrapperConstructor
 from .hooks import (
     AtomicCheckpointHook,
     CheckpointFitHook,
@@ -12,6 +13,7 @@ from .mixed_precision import MixedPrecisionOptimWrapper
 __all__ = [
     "AtomicCheckpointHook",
     "CheckpointFitHook",
+    "FlatDecayOptimWrapperConstructor",
     "Interrupted",
     "InterruptionHook",
     "MixedPrecisionOptimWrapper",

@@ -27,6 +27,14 @@ def hierarchical(exchange, levels, words):
     return out
 
 
+def concatenated(aggregation, levels, words):
+    """All levels in one column a place, mixed, and the mean word below."""
+    size = levels[0].shape[-2:]
+    column = torch.cat([bilinear(level, size) for level in levels])
+    mixed = convolve(column, aggregation.mix.weight, aggregation.mix.bias)
+    return torch.cat([mixed, tile(mean_of(words[0]), mixed)])
+
+
 def conv3d(aggregation, levels):
     """Kernel slice d meets level d; the slices are added up."""
     size, weight = levels[0].shape[-2:], aggregation.conv.weight

@@ -75,14 +75,23 @@ class ASPP(nn.Module):
                 "sync_bn='torch', which shares statistics among processes"
             )
         pooled = self.pooled(features.mean(dim=(2, 3), keepdim=True))
-        looks = [_dilated(branch, features) for branch in self.branches]
+        looks = [dilated_look(branch, features) for branch in self.branches]
         looks.append(pooled.expand(-1, -1, *features.shape[-2:]))
         mixed: Tensor = self.dropout(self.mix(torch.cat(looks, dim=1)))
         return mixed
 
 
-def _dilated(branch: ConvModule, features: Tensor) -> Tensor:
-    """A branch without the taps that lie outside the map everywhere."""
+def dilated_look(branch: ConvModule, features: Tensor) -> Tensor:
+    """A branch without the taps that lie outside the map everywhere.
+
+    Args:
+        branch: mmcv's convolution, normalisation and activation; the kernel is of size
+            1 or 3, and the padding keeps the size of the map.
+        features: ``(N, C_in, H, W)``.
+
+    Returns:
+        What the whole branch would give, ``(N, C_out, H, W)``.
+    """
     conv = branch.conv
     weight, padding = conv.weight, list(conv.padding)
     for axis, length in enumerate(features.shape[-2:]):

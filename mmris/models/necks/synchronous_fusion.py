@@ -32,11 +32,14 @@ class _ImagePart(NamedTuple):
 
     Attributes:
         position: Positions of the cells, ``(P, C)``; None without positions.
-        cells: The cells of all levels as the first layer wants them, ``(L, B, P, C)``.
+        cells: The cells of all levels as the first layer wants them, ``(L, B, P, C)``;
+            None without layers.
+        maps: Without layers the levels, ``(B, C, H, W)`` each; none otherwise.
     """
 
     position: Tensor | None
-    cells: Prepared
+    cells: Prepared | None
+    maps: tuple[Tensor, ...]
 
 
 @MODELS.register_module()
@@ -70,7 +73,8 @@ class SynchronousFusion(FusionNeck):
         channels: ``C``, 512 in the paper; a multiple of 4 and of ``num_heads``.
         grid_size: ``(H, W)`` of the grid, (18, 18) in the paper.
         num_heads: Heads of the attention.
-        num_layers: Layers of attention.
+        num_layers: Layers of attention. 0 leaves it out: levels of images and the
+            words go on side by side, for a head that reads the words.
         residual: Whether each part of a layer is added to what it gets; a layer
             normalisation then follows the last layer.
         ffn_channels: Channels inside the feed-forward part of a layer, 0 for none.
@@ -150,11 +154,13 @@ class SynchronousFusion(FusionNeck):
             What :meth:`fuse` wants.
         """
         maps = [grid(level) for grid, level in zip(self.levels, levels, strict=True)]
+        if not self.layers:
+            return _ImagePart(None, None, tuple(maps))
         cells = torch.stack(maps).flatten(-2).transpose(-1, -2)  # (L, B, P, C)
         position = None
         if self.positions:
             position = cell_positions(*self.grid_size, self.channels, like=cells)
-        return _ImagePart(position, self._layers()[0].prepare(cells, position))
+        return _ImagePart(position, self._layers()[0].prepare(cells, position), ())
 
     def fuse(
         self, projected: _ImagePart, text: TextFeatures, image_index: Tensor
@@ -167,10 +173,18 @@ class SynchronousFusion(FusionNeck):
             image_index: ``(N,)`` int64, the image of each.
 
         Returns:
-            ``(N, C, H, W)`` a level, and its words ``(N, T, C)``.
+            ``(N, C, H, W)`` a level, and its words ``(N, T, C)``; without layers the
+            levels have B rows.
         """
         # What stands in the padding must not reach the attention, not even times zero.
         words = self.words(text.tokens.masked_fill(~text.mask[..., None], 0.0))
+        if projected.cells is None:
+            words = words.masked_fill(~text.mask[..., None], 0.0)
+            alone = TextFeatures(words, text.mask, masked_mean(words, text.mask))
+            count = len(projected.maps)
+            return FusedFeatures(
+                projected.maps, (alone,) * count, image_index, frozenset(range(count))
+            )
         position: Tensor | None = None
         joint_position: Tensor | None = None
         if projected.position is not None:
@@ -211,5 +225,8 @@ def _check(
         raise ValueError(
             f"model.neck.grid_size is {grid_size!r}; give (height, width), positive"
         )
-    if num_layers < 1:
-        raise ValueError(f"model.neck.num_layers is {num_layers}; set it to at least 1")
+    if num_layers < 0:
+        raise ValueError(
+            f"model.neck.num_layers is {num_layers}; set it to 1 or more, or to 0 to "
+            "leave the attention out"
+        )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mmseg.structures import SegDataSample
 
     from mmris.models.decode_heads import RefDecodeHead
-    from mmris.models.losses import MaskLoss
+    from mmris.models.losses import OutputLoss
     from mmris.models.necks import FusionNeck
     from mmris.models.post_processing import PostProcessing
     from mmris.models.text_encoders import BaseTextEncoder
@@ -93,7 +93,7 @@ class RefSegmentor(BaseModel):
             {**decode_head, "in_features": self.neck.spec}
         )
         self.losses = torch.nn.ModuleList(MODELS.build(loss) for loss in losses)
-        _check_losses(cast("list[MaskLoss]", list(self.losses)), self.decode_head)
+        _check_losses(cast("list[OutputLoss]", list(self.losses)), self.decode_head)
 
     def forward(
         self,
@@ -191,8 +191,9 @@ class RefSegmentor(BaseModel):
                 f"{tuple(inputs.shape[-2:])}: in a training pipeline LoadRefMasks "
                 "stands before RefResize"
             )
-        entries = cast("list[MaskLoss]", list(self.losses))
-        losses = {loss.name: loss(output, masks) for loss in entries}
+        losses = {}
+        for entry in self.losses:
+            losses.update(entry(output, masks))
         return {**losses, **self.decode_head.own_losses(output, masks)}
 
     def predict(
@@ -206,8 +207,10 @@ class RefSegmentor(BaseModel):
             image_index: ``(N,)`` int64, the picture of each expression.
 
         Returns:
-            The samples with ``seg_logits`` ``(K, h, w)``, before the sigmoid, and
-            ``pred_sem_seg`` ``(K, h, w)`` bool.
+            The samples with ``seg_logits`` ``(K, h, w)``, before the sigmoid,
+            ``pred_sem_seg`` ``(K, h, w)`` bool, and ``head_logits``, what the decode
+            head (or the post-processing) gave, ``(K, h', w')`` at its own size; it
+            covers the whole input.
         """
         encoded = self.encode_image(inputs)
         text = self.text_encoder(_expressions(data_samples))
@@ -254,6 +257,7 @@ class RefSegmentor(BaseModel):
         )
         threshold = torch.logit(torch.tensor(self.settings.threshold)).item()
         sample.seg_logits = PixelData(data=restored)
+        sample.head_logits = PixelData(data=logits[:, 0].float())
         sample.pred_sem_seg = PixelData(data=restored > threshold)
 
 
@@ -274,8 +278,8 @@ def _works_inside_backbone(neck: dict[str, Any]) -> bool:
     return bool(getattr(neck_class, "inside_backbone", False))
 
 
-def _check_losses(losses: list[MaskLoss], head: RefDecodeHead) -> None:
-    names = [loss.name for loss in losses]
+def _check_losses(losses: list[OutputLoss], head: RefDecodeHead) -> None:
+    names = [name for loss in losses for name in loss.reads]
     if len(set(names)) < len(names):
         raise ValueError(f"model.losses has the names {names}; give each its own")
     if not names and not head.has_own_losses:
@@ -284,9 +288,10 @@ def _check_losses(losses: list[MaskLoss], head: RefDecodeHead) -> None:
             "no loss of its own; give at least one"
         )
     outputs = ("logits", *head.aux_names)
-    for loss in losses:
-        if loss.output not in outputs:
+    reads = [pair for loss in losses for pair in loss.reads.items()]
+    for name, output in reads:
+        if output not in outputs:
             raise ValueError(
-                f"model.losses entry {loss.name!r} reads output {loss.output!r}, but "
+                f"model.losses entry {name!r} reads output {output!r}, but "
                 f"model.decode_head {type(head).__name__} gives {list(outputs)}"
             )

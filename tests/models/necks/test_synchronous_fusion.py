@@ -290,6 +290,28 @@ def test_exported_is_the_same_for_any_number_of_expressions():
         torch.testing.assert_close(words[level], expected.text[level].tokens[five])
 
 
+@pytest.mark.parametrize("word_channels", [8, 6])
+def test_without_layers_levels_and_words_go_on_side_by_side(word_channels):
+    neck = make_neck(num_layers=0, word_channels=word_channels)
+    text, levels = make_text(channels=word_channels), make_levels()
+    fused = neck(levels, text, INDEX)
+    assert fused.per_image == {0, 1, 2}  # one row an image
+    for own, level, grid in zip(fused.maps, levels, neck.levels):
+        for found, image in zip(own, level, strict=True):
+            expected = reference.to_grid(grid, image)
+            torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+    for n, words in enumerate(fused.text[2].tokens):
+        length = LENGTHS[n]
+        expected = neck.words(text.tokens[n, :length])
+        torch.testing.assert_close(words[:length], expected)
+        assert not words[length:].any()
+        torch.testing.assert_close(fused.text[2].sentence[n], expected.mean(dim=0))
+    said = sum(text.sentence.sum() for text in fused.text)
+    (sum(level.square().sum() for level in fused.expanded()) + said).backward()
+    for name, parameter in neck.named_parameters():
+        assert parameter.grad.abs().sum() > 0, name
+
+
 @pytest.mark.parametrize("changes", [{}, RELEASED])
 def test_close_to_exact_under_autocast(changes):
     neck, text, levels = make_neck(**changes), make_text(), make_levels()
@@ -311,7 +333,7 @@ def test_close_to_exact_under_autocast(changes):
         ({"num_heads": 0}, "which is 0"),
         ({"grid_size": (3,)}, r"neck.grid_size is \(3,\); give \(height, width\)"),
         ({"grid_size": (0, 3)}, r"neck.grid_size is \(0, 3\)"),
-        ({"num_layers": 0}, "neck.num_layers is 0; set it to at least 1"),
+        ({"num_layers": -1}, "neck.num_layers is -1; set it to 1 or more, or to 0"),
     ],
 )
 def test_impossible_values_are_refused(changes, message):

@@ -1,0 +1,19 @@
+# JMCELN: neither LSRAN nor PAN.
+#
+# Mean IoU on UNC testB: 69.23 (paper, Table 2, row 3); ours: not yet run.
+# Command: python tools/train.py THIS_FILE
+_base_ = ["./jmceln_clip-r101_1xb20-127k_refcoco-416.py"]
+
+model = dict(decode_head=dict(aggregation=dict(first_map=None, alignment=None)))
+# Without the keys of the parts that are left out.
+optim_wrapper = dict(
+    paramwise_cfg=dict(
+        custom_keys={
+            "_delete_": True,
+            "backbone.attention_pool.residual": dict(lr_mult=1),
+            "neck": dict(lr_mult=1),
+            "decode_head": dict(lr_mult=1),
+            "aggregation.embeddings": dict(lr_mult=1, decay_mult=0.0),
+        },
+    )
+)

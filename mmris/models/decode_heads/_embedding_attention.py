@@ -1,0 +1,117 @@
+"""Multi-head attention between a map and a few embeddings, projected on their side.
+
+Shapes: N expressions, P = H * W positions, Q embeddings, C channels, h heads.
+Embeddings have one row, (1, Q, C), as long as they are the same for all expressions.
+Paper: Huang and Satoh, "Referring Image Segmentation via Joint Mask Contextual
+Embedding Learning and Progressive Alignment Network", EMNLP 2023,
+https://aclanthology.org/2023.emnlp-main.481/, Eqs. (3)-(4); attention as in Vaswani et
+al., "Attention Is All You Need", NeurIPS 2017.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from mmris.models.layers import at_least_float32
+
+
+class _EmbeddingAttention(nn.Module):
+    """The four projections of multi-head attention.
+
+    A bias of the key would be lost in the softmax, and there is none.
+
+    Args:
+        channels: ``C``.
+        num_heads: ``h``, a divisor of C.
+    """
+
+    def __init__(self, *, channels: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.query = nn.Linear(channels, channels)
+        self.key = nn.Linear(channels, channels, bias=False)
+        self.value = nn.Linear(channels, channels)
+        self.output = nn.Linear(channels, channels)
+        for linear in (self.query, self.key, self.value, self.output):
+            nn.init.xavier_uniform_(linear.weight)
+
+    def _heads(self, tokens: Tensor) -> Tensor:
+        """``(N, Q, C)`` to ``(N, Q, h, C / h)``."""
+        return tokens.view(*tokens.shape[:2], self.num_heads, -1)
+
+    def _rows(self, linear: nn.Linear) -> Tensor:
+        """What a projection gives to each head, ``(h, C / h, C)``."""
+        weight: Tensor = linear.weight.view(self.num_heads, -1, linear.in_features)
+        return weight
+
+    def _scaled(self, tokens: Tensor) -> Tensor:
+        """Heads times the scale of the scores."""
+        heads = self._heads(tokens)
+        scale: float = heads.shape[-1] ** -0.5
+        return heads * scale
+
+
+class EmbeddingsFromMap(_EmbeddingAttention):
+    r"""Each embedding gathers from the positions of a map: Eq. (3).
+
+    The projections of keys and values are folded onto the embeddings:
+    :math:`q \cdot W_k x = (W_k^\top q) \cdot x`, and the weights of positions, which
+    sum to 1, pool the map as it is before :math:`W_v` and its bias. Two products of P
+    positions with h Q vectors take the place of two with C x C matrices.
+    """
+
+    def forward(self, embeddings: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """Gather.
+
+        Args:
+            embeddings: Queries, ``(N or 1, Q, C)``.
+            keys: The map that says where to look, ``(N, C, P)``.
+            values: The map that is looked at, at the same positions, ``(N, C, P)``.
+
+        Returns:
+            ``(N, Q, C)``.
+        """
+        query = self._scaled(self.query(embeddings))
+        folded = torch.einsum("nqhd,hdc->nhqc", query, self._rows(self.key))
+        scores = at_least_float32(folded.flatten(1, 2) @ keys)  # (N, h Q, P)
+        shares = torch.softmax(scores, dim=2).to(values.dtype)
+        pooled = shares @ values.transpose(1, 2)  # (N, h Q, C)
+        pooled = pooled.view(values.shape[0], self.num_heads, -1, values.shape[1])
+        heads = torch.einsum("nhqc,hdc->nqhd", pooled, self._rows(self.value))
+        gathered: Tensor = self.output(heads.flatten(2) + self.value.bias)
+        return gathered
+
+
+class MapFromEmbeddings(_EmbeddingAttention):
+    r"""Each position of a map takes from the embeddings: Eq. (4).
+
+    Here the projections of query and output are folded:
+    :math:`(W_q x + b_q) \cdot k = x \cdot W_q^\top k + b_q \cdot k`, and
+    :math:`W_o` meets the values of the embeddings before they are mixed.
+    """
+
+    def forward(self, positions: Tensor, embeddings: Tensor) -> Tensor:
+        """Take.
+
+        Args:
+            positions: Queries, ``(N, C, P)``.
+            embeddings: Keys and values, ``(N, Q, C)``.
+
+        Returns:
+            ``(N, C, P)``.
+        """
+        keys = self._scaled(self.key(embeddings))
+        folded = torch.einsum("nqhd,hdc->nhqc", keys, self._rows(self.query))
+        offset = torch.einsum(
+            "nqhd,hd->nhq", keys, self.query.bias.view(self.num_heads, -1)
+        )
+        scores = folded.flatten(1, 2) @ positions + offset.flatten(1)[:, :, None]
+        scores = at_least_float32(scores).view(*offset.shape, -1)
+        shares = torch.softmax(scores, dim=2)  # over embeddings, (N, h, Q, P)
+        values = self._heads(self.value(embeddings))
+        columns = self.output.weight.view(-1, *values.shape[2:])  # (C, h, C / h)
+        written = torch.einsum("nqhd,chd->nchq", values, columns).flatten(2)
+        return (
+            written @ shares.flatten(1, 2).to(written.dtype) + self.output.bias[:, None]
+        )

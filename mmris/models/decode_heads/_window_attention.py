@@ -1,0 +1,77 @@
+"""Positions of a map attend to each other within windows.
+
+Paper: Liu et al., "Swin Transformer: Hierarchical Vision Transformer using Shifted
+Windows", ICCV 2021, https://arxiv.org/abs/2103.14030, Sec. 3.2, without the shift.
+"""
+
+from __future__ import annotations
+
+import torch
+from mmseg.models.backbones.swin import WindowMSA
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mmris.models.layers import at_least_float32
+
+
+class WindowAttention(nn.Module):
+    """Layer normalisation, attention in windows, and the map added.
+
+    The attention with its learned bias for each relative position is mmseg's. A map
+    that the window does not divide is padded below and on the right. Padded positions
+    are nobody's keys, so that they change nothing.
+
+    Args:
+        channels: ``C``.
+        window_size: ``w``, side of a window.
+        num_heads: Heads, a divisor of C.
+    """
+
+    def __init__(self, *, channels: int, window_size: int, num_heads: int) -> None:
+        super().__init__()
+        self.window_size = window_size
+        self.norm = nn.LayerNorm(channels)
+        self.attention = WindowMSA(channels, num_heads, (window_size, window_size))
+        nn.init.trunc_normal_(self.attention.relative_position_bias_table, std=0.02)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Attend.
+
+        Args:
+            features: ``(N, C, H, W)``.
+
+        Returns:
+            ``(N, C, H, W)``.
+        """
+        height, width = features.shape[-2:]
+        below, right = -height % self.window_size, -width % self.window_size
+        tokens = self.norm(at_least_float32(features.permute(0, 2, 3, 1)))
+        mask: Tensor | None = None
+        if below or right:
+            valid = torch.ones_like(features[:1, :1]).permute(0, 2, 3, 1)
+            valid = functional.pad(valid, (0, 0, 0, right, 0, below))
+            valid = self._split(valid).squeeze(2)  # (windows, w * w)
+            mask = torch.zeros_like(valid).masked_fill(valid == 0, float("-inf"))
+            mask = mask[:, None].expand(-1, valid.shape[1], -1)
+            tokens = functional.pad(tokens, (0, 0, 0, right, 0, below))
+        attended = self.attention(self._split(tokens), mask)
+        attended = self._join(attended, tokens)[:, :height, :width]
+        return features + attended.permute(0, 3, 1, 2)
+
+    def _split(self, tokens: Tensor) -> Tensor:
+        """``(N, H, W, C)`` to ``(N * windows, w * w, C)``, windows row by row."""
+        side = self.window_size
+        rows, height, width, channels = tokens.shape
+        cells = tokens.reshape(
+            rows, height // side, side, width // side, side, channels
+        )
+        return cells.transpose(2, 3).reshape(-1, side * side, channels)
+
+    def _join(self, windows: Tensor, like: Tensor) -> Tensor:
+        """The way back, to the shape of ``like``."""
+        side = self.window_size
+        rows, height, width, channels = like.shape
+        cells = windows.reshape(
+            rows, height // side, width // side, side, side, channels
+        )
+        return cells.transpose(2, 3).reshape(rows, height, width, channels)
