@@ -29,7 +29,7 @@ class MultiLevelDecodeHead(RefDecodeHead):
         level_decoder: Config of a :class:`MaskDecoder`, built once for every level that
             the neck gives, or None for none. What it makes of the levels before the
             exchange are the auxiliary outputs ``level_0``, the finest, ``level_1`` and
-            so on, for losses on the levels.
+            so on, for losses on the levels; in evaluation they are not computed.
 
     No paper: the frame in which the papers' heads and their ablations are configs.
     """
@@ -69,14 +69,14 @@ class MultiLevelDecodeHead(RefDecodeHead):
             fused: Levels of N expressions.
 
         Returns:
-            N mask logits, and those of each level if there is a ``level_decoder``.
+            N mask logits and, in training, those of each level if there is a
+            ``level_decoder``.
         """
-        aux = {
-            name: decoder(fused[index])
-            for index, (name, decoder) in enumerate(
-                zip(self.aux_names, self.level_decoders, strict=True)
-            )
-        }
+        aux = {}
+        if self.training:
+            decoders = zip(self.aux_names, self.level_decoders, strict=True)
+            for index, (name, decoder) in enumerate(decoders):
+                aux[name] = decoder(fused[index])
         if self.exchange is not None:
             fused = self.exchange(fused)
         return MaskOutput(self.mask_decoder(self.aggregation(fused)), aux)

@@ -94,6 +94,9 @@ def test_levels_are_decoded_before_the_exchange_by_weights_of_their_own():
     (output.logits.sum() + sum(aux.sum() for aux in output.aux.values())).backward()
     for name, parameter in head.named_parameters():
         assert parameter.grad.abs().sum() > 0, name
+    predicted = head.eval()(fused)
+    assert predicted.aux == {}  # nobody would read them
+    torch.testing.assert_close(predicted.logits, output.logits)
 
 
 def test_losses_on_levels_are_named_and_a_level_that_is_not_there_is_refused():
