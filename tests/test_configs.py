@@ -1,6 +1,7 @@
 """Every config loads, builds, and goes together with every dataset."""
 
 import copy
+import itertools
 
 import pytest
 from mmengine.config import Config
@@ -9,22 +10,22 @@ from mmengine.optim import build_optim_wrapper
 
 from mmris.registry import DATASETS, METRICS, MODELS, PARAM_SCHEDULERS
 from mmris.utils.config import switch_dataset
+from mmris.utils.config_check import check_config, check_custom_keys
 from tests.conftest import REPOSITORY
+from tests.golden import BASES, bases_of, config_of, model_of
+from tests.golden import CONFIGS as METHODS
 
 CONFIGS = REPOSITORY / "configs"
-BASES = CONFIGS / "_base_"
-METHODS = sorted(path for path in CONFIGS.rglob("*.py") if BASES not in path.parents)
 SOURCES = sorted((BASES / "datasets").glob("*.py"))
 SPLITS = ("train", "val", "test")
+# Rows of a table take their data from these.
+WITH_DATA = [
+    path for path in METHODS if any(BASES in b.parents for b in bases_of(path))
+]
 
 
 def name(path):
     return path.stem
-
-
-def bases_of(path):
-    found = Config._get_base_files(str(path))
-    return [(path.parent / base).resolve() for base in found]
 
 
 def test_there_are_configs():
@@ -33,20 +34,36 @@ def test_there_are_configs():
 
 
 @pytest.mark.parametrize("path", METHODS, ids=name)
-def test_at_most_two_files_deep_with_the_command_on_top(path):
-    for base in bases_of(path):
-        assert BASES in base.parents or base in METHODS, base
-        for below in bases_of(base):
-            assert BASES in below.parents, f"{path} reaches {below} through {base}"
-    assert "# Command: python tools/train.py" in path.read_text(encoding="utf-8")
+def test_one_base_of_bases_or_one_config_of_the_same_method(path):
+    """So that a model is read in one file, or two: the primitive and the row."""
+    own = [base for base in bases_of(path) if BASES not in base.parents]
+    assert len(own) <= 1
+    steps = 0
+    while own:
+        (base,) = own
+        assert base in METHODS
+        assert base.parent == path.parent
+        assert len(bases_of(path)) == 1
+        path, own = base, [b for b in bases_of(base) if BASES not in b.parents]
+        steps += 1
+    # A row at another input size builds on the primitive at that size.
+    assert steps <= 2
+
+
+@pytest.mark.parametrize("path", METHODS, ids=name)
+def test_says_what_it_is_and_how_it_is_run(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    head = list(itertools.takewhile(lambda line: line.startswith("#"), lines))
+    assert head[0].endswith((".", ":")) or head[1] != "#"
+    assert any(line.startswith("# Command: python tools/train.py") for line in head)
 
 
 @pytest.mark.parametrize("path", METHODS, ids=name)
 def test_model_optimizer_and_schedule_build(path):
-    config = Config.fromfile(path)
-    if config.model.get("post_processing"):
-        pytest.importorskip("pydensecrf.densecrf", reason="no pydensecrf: mmris[crf]")
-    model = MODELS.build(copy.deepcopy(config.model))
+    config = config_of(path)
+    check_config(config)
+    model = model_of(path)
+    check_custom_keys(model, config)
     wrapper = build_optim_wrapper(model, copy.deepcopy(config.optim_wrapper))
     for scheduler in config.param_scheduler:
         PARAM_SCHEDULERS.build({**scheduler, "optimizer": wrapper.optimizer})
@@ -85,7 +102,7 @@ def test_cmsa_decays_the_score_kernel_and_nothing_else():
 
 @pytest.mark.parametrize("path", METHODS, ids=name)
 def test_pipelines_build_and_score_at_the_original_size(path):
-    config = Config.fromfile(path)
+    config = config_of(path)
     for split in SPLITS:
         steps = config[f"{split}_dataloader"].dataset.pipeline
         Compose(copy.deepcopy(steps))
@@ -109,9 +126,9 @@ def test_data_sources_hold_data_only(source):
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=name)
-@pytest.mark.parametrize("path", METHODS, ids=name)
+@pytest.mark.parametrize("path", WITH_DATA, ids=name)
 def test_every_method_goes_with_every_dataset(path, source):
-    config = Config.fromfile(path)
+    config = config_of(path)
     before = {split: config[f"{split}_dataloader"].dataset.pipeline for split in SPLITS}
     switch_dataset(config, source.stem)
     plain = Config.fromfile(source)

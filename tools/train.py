@@ -28,6 +28,7 @@ from mmris.utils.config_overrides import KeyValueAction, apply_overrides
 from mmris.utils.launch import process_group
 from mmris.utils.resume_command import resume_command
 from mmris.utils.start_options import set_start
+from mmris.utils.tiny_config import make_tiny
 from mmris.utils.tool_errors import run_tool
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--work-dir",
         help="folder for checkpoints, logs and pictures; work_dirs/<config name> if "
-        "neither this nor the config says",
+        "neither this nor the config says, with --tiny work_dirs/<config name>_tiny",
     )
     parser.add_argument(
         "--resume",
@@ -57,6 +58,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         "--load-from",
         metavar="CHECKPOINT",
         help="start a new run from the weights of this checkpoint, for fine-tuning",
+    )
+    parser.add_argument(
+        "--tiny",
+        action="store_true",
+        help="make the model small and take generated scenes, to try a config out on a "
+        "CPU",
     )
     parser.add_argument(
         "--dataset",
@@ -117,6 +124,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def prepare(args: argparse.Namespace) -> Config:
     """The config with the options applied."""
     cfg = load_config(args.config)
+    if args.tiny:
+        make_tiny(cfg)
     if args.dataset is not None:
         switch_dataset(cfg, args.dataset)
     if args.cfg_options is not None:

@@ -1,7 +1,6 @@
 # SHNet with GBFM in the place of HCAM.
 #
-# Overall IoU on UNC val: 62.72 (paper, Table 4);
-# ours: not yet run.
+# Table 4; numbers: README.md.
 # Command: python tools/train.py THIS_FILE
 _base_ = ["./shnet_dlv3p-r101-lstm_1xb50-72k_refcoco-320.py"]
 

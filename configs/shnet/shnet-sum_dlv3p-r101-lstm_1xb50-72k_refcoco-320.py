@@ -1,7 +1,6 @@
 # SHNet without HCAM: the levels are added up.
 #
-# Overall IoU on UNC val: 62.16 (paper, Table 2, row 3);
-# ours: not yet run.
+# Table 2, row 3; numbers: README.md.
 # Command: python tools/train.py THIS_FILE
 _base_ = ["./shnet_dlv3p-r101-lstm_1xb50-72k_refcoco-320.py"]
 

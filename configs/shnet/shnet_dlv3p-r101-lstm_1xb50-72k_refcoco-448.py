@@ -1,7 +1,6 @@
 # SHNet at 448x448.
 #
-# Overall IoU on UNC val / testA / testB: 65.32 / 68.56 / 62.04 (paper, Table 1);
-# ours: not yet run.
+# Table 1, and Tables 3 and 4; numbers: README.md.
 # Command: python tools/train.py THIS_FILE
 _base_ = ["./shnet_dlv3p-r101-lstm_1xb50-72k_refcoco-320.py"]
 

@@ -8,16 +8,9 @@
 # Measured: val mIoU 74.9, attribute 75.9 after 3,000 iterations (README.md).
 # Command: python tools/train.py configs/shnet/shnet_tiny_shapes.py
 _base_ = [
-    "../_base_/datasets/shapes.py",
+    "../_base_/shapes_training.py",
     "../_base_/default_runtime.py",
 ]
-
-# ----- often changed -----------------------------------------------------------------
-input_size = (96, 96)  # (height, width)
-images_per_batch = 8
-expressions_per_image = 4
-max_iters = 3000
-learning_rate = 1e-3
 
 # ----- model -------------------------------------------------------------------------
 model = dict(
@@ -87,39 +80,9 @@ model = dict(
     test_cfg=dict(threshold=0.5, expressions_per_chunk=64),
 )
 
-# ----- data --------------------------------------------------------------------------
-train_pipeline = [
-    dict(type="LoadRefImage"),
-    dict(type="LoadRefMasks"),
-    dict(type="RefResize", size=input_size),
-    dict(type="PackRefInputs"),
-]
-test_pipeline = [
-    dict(type="LoadRefImage"),
-    dict(type="RefResize", size=input_size),
-    dict(type="LoadRefMasks"),  # after the resizing: scores at the original size
-    dict(type="PackRefInputs"),
-]
-train_dataloader = dict(
-    batch_size=images_per_batch,
-    dataset=dict(
-        sampling="image",
-        expressions_per_image=expressions_per_image,
-        pipeline=train_pipeline,
-    ),
-)
-val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-
 # ----- schedule ----------------------------------------------------------------------
-train_cfg = dict(type="IterBasedTrainLoop", max_iters=max_iters, val_interval=1500)
-val_cfg = dict(type="ValLoop")
-test_cfg = dict(type="TestLoop")
-optim_wrapper = dict(
-    type="OptimWrapper",
-    optimizer=dict(type="AdamW", lr=learning_rate, weight_decay=1e-4),
-    clip_grad=dict(max_norm=5.0),
-)
+max_iters = 3000
+train_cfg = dict(max_iters=max_iters, val_interval=1500)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=50),
     dict(type="CosineAnnealingLR", by_epoch=False, begin=50, end=max_iters, eta_min=0),

@@ -24,7 +24,7 @@ OWN_DATA = "own_data"
 ANNOTATION_ENDINGS = (".json", ".jsonl")
 
 # In a clone mmris/.mim has links to the folders of the top level, in a wheel the files.
-_PACKAGE_CONFIGS = (Path(__file__).parents[1] / ".mim" / "configs").resolve()
+PACKAGE_CONFIGS = (Path(__file__).parents[1] / ".mim" / "configs").resolve()
 
 
 def load_config(path: str | Path) -> Config:
@@ -38,7 +38,7 @@ def load_config(path: str | Path) -> Config:
     """
     file = Path(path)
     if not file.is_file():
-        names = {entry.name: entry for entry in _PACKAGE_CONFIGS.rglob("*.py")}
+        names = {entry.name: entry for entry in PACKAGE_CONFIGS.rglob("*.py")}
         close = difflib.get_close_matches(file.name, names, n=3)
         hint = " or ".join(str(names[name]) for name in close)
         raise FileNotFoundError(
@@ -113,11 +113,24 @@ def switch_dataset(cfg: Config, name: str) -> None:
             cfg[f"{split}_evaluator"] = source[f"{split}_evaluator"]
 
 
+def base_folders(config_file: str | None) -> list[Path]:
+    """The folders ``_base_`` that a config may take its parts from.
+
+    Args:
+        config_file: The config, None if it is no file.
+
+    Returns:
+        Those beside the config and above it, the nearest first, then that of mmris.
+    """
+    parents = Path(config_file).resolve().parents if config_file else []
+    folders = [parent / "_base_" for parent in parents]
+    folders.append(PACKAGE_CONFIGS / "_base_")
+    return [folder for folder in folders if folder.is_dir()]
+
+
 def _dataset_folders(config_file: str | None) -> list[Path]:
     """Folders of dataset files, those beside the config first."""
-    parents = Path(config_file).resolve().parents if config_file else []
-    folders = [parent / "_base_" / "datasets" for parent in parents]
-    folders.append(_PACKAGE_CONFIGS / "_base_" / "datasets")
+    folders = [folder / "datasets" for folder in base_folders(config_file)]
     return [folder for folder in folders if folder.is_dir()]
 
 

@@ -13,6 +13,7 @@ from mmris.utils.config_options import (
     use_mixed_precision,
 )
 from mmris.utils.config_overrides import apply_overrides
+from mmris.utils.tiny_config import make_tiny
 from tests.conftest import REPOSITORY
 
 from . import error
@@ -85,6 +86,11 @@ def used_variable(folder):
 @error("`--cfg-options` goes past the end of a list")
 def past_the_end(folder):
     apply_overrides(tiny(), {"param_scheduler.7.end": 5})
+
+
+@error("`--tiny` for a config with a part of another package")
+def no_sizes(folder):
+    make_tiny(tiny(model__neck__type="OwnNeck"))
 
 
 @error("`--max-iters` is not positive")

@@ -1,5 +1,5 @@
-# SGD as the paper of CEFNet trains: 200,000 iterations at 7.5e-4, a tenth of it from the
-# 100,000th on, no warm-up, weight decay on everything.
+# SGD as the paper of CEFNet trains: 200,000 iterations at 7.5e-4, a tenth of it from
+# the 100,000th on, no warm-up, weight decay on everything.
 optim_wrapper = dict(
     type="OptimWrapper",
     optimizer=dict(type="SGD", lr=7.5e-4, momentum=0.9, weight_decay=5e-4),

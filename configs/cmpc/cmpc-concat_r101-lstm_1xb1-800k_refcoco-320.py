@@ -1,0 +1,11 @@
+# CMPC: three levels, each concatenated with the sentence.
+#
+# Table 2, row 6; numbers: README.md.
+# Command: python tools/train.py THIS_FILE
+_base_ = ["./cmpc_r101-lstm_1xb1-800k_refcoco-320.py"]
+
+model = dict(
+    text_encoder=dict(word_vectors=None),
+    neck=dict(rank=0, num_graph_layers=0),
+    decode_head=dict(exchange=None),
+)

@@ -1,0 +1,20 @@
+# CMPC: the last level alone, three graph layers.
+#
+# Table 4, n = 3; numbers: README.md.
+# Command: python tools/train.py THIS_FILE
+_base_ = ["./cmpc_r101-lstm_1xb1-800k_refcoco-320.py"]
+
+model = dict(
+    text_encoder=dict(word_vectors=None),
+    neck=dict(in_indices=(2,), num_graph_layers=3),
+    decode_head=dict(
+        exchange=None,
+        aggregation=dict(type="SumAggregation", _delete_=True),
+    ),
+)
+# The sum has nothing that could be spared the decay.
+optim_wrapper = dict(
+    paramwise_cfg=dict(
+        custom_keys=dict(_delete_=True, text_encoder=dict(decay_mult=0.0))
+    )
+)

@@ -1,0 +1,13 @@
+# CMSA: the last level alone, pairs of one word attend to each other.
+#
+# Table 2, pixel attention, in the other reading of it; numbers: README.md.
+# Command: python tools/train.py THIS_FILE
+_base_ = ["./cmsa_r101-embedding_1xb1-800k_refcoco-320.py"]
+
+model = dict(
+    neck=dict(
+        in_indices=(2,),
+        block=dict(type="SameWordAttentionBlock"),
+    ),
+    decode_head=dict(exchange=None),
+)

@@ -1,0 +1,17 @@
+# SHNet with a convolutional LSTM in the place of HCAM.
+#
+# Table 2, row 4; numbers: README.md.
+# Command: python tools/train.py THIS_FILE
+_base_ = ["./shnet_dlv3p-r101-lstm_1xb50-72k_refcoco-320.py"]
+
+model = dict(
+    decode_head=dict(
+        exchange=None,
+        aggregation=dict(
+            type="ConvLSTMAggregation",
+            channels=512,
+            kernel_size=3,
+            coarsest_first=False,
+        ),
+    )
+)

@@ -1,0 +1,7 @@
+# SHNet without SFM: HCAM on the levels and words as they are.
+#
+# Table 2, row 2; numbers: README.md.
+# Command: python tools/train.py THIS_FILE
+_base_ = ["./shnet_dlv3p-r101-lstm_1xb50-72k_refcoco-320.py"]
+
+model = dict(neck=dict(num_layers=0))
