@@ -36,6 +36,7 @@ NOT_RUN = {
     "git clone": "network",
     "tools/slurm_": "Slurm",
     "tools/dist_": "long: tests/tools/test_train.py starts two processes",
+    "tools/train_seeds.py": "long: tests/tools/test_train_seeds.py trains two seeds",
     "baseline_r50-lstm_1xb8-40k_refcoco-320.py": "data: RefCOCO",
 }
 # Whole programs that run for minutes, though nothing in them can be shortened.

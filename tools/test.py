@@ -24,7 +24,9 @@ from mmris.utils.config_options import (
 )
 from mmris.utils.config_overrides import KeyValueAction, apply_overrides
 from mmris.utils.launch import process_group
+from mmris.utils.prediction_output import add_prediction_writer
 from mmris.utils.start_options import check_checkpoint
+from mmris.utils.tiny_config import make_tiny
 from mmris.utils.tool_errors import run_tool
 
 if TYPE_CHECKING:
@@ -45,6 +47,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help="folder for the log; work_dirs/<config name>/test if not given",
     )
     parser.add_argument(
+        "--tiny",
+        action="store_true",
+        help="make the model small and take generated scenes, to try a config out on a "
+        "CPU",
+    )
+    parser.add_argument(
         "--dataset",
         metavar="NAME",
         help="test on another dataset: a file of configs/_base_/datasets without .py, "
@@ -55,6 +63,17 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--metrics", metavar="FILE", help="write the scores to this file, as JSON"
+    )
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        help="write the masks to this file, .jsonl; tools/analysis_tools/score.py "
+        "scores them",
+    )
+    parser.add_argument(
+        "--soft-scores",
+        action="store_true",
+        help="with --out, write the network's maps too, for other thresholds and rules",
     )
     parser.add_argument(
         "--show-dir",
@@ -99,6 +118,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def prepare(args: argparse.Namespace) -> Config:
     """The config with the options applied."""
     cfg = load_config(args.config)
+    if args.tiny:
+        make_tiny(cfg)
     if args.dataset is not None:
         switch_dataset(cfg, args.dataset)
     if args.cfg_options is not None:
@@ -116,6 +137,7 @@ def prepare(args: argparse.Namespace) -> Config:
         hook.update(test_out_dir=args.show_dir, test_interval=args.show_interval)
         cfg.default_hooks["visualization"] = hook
     check_config(cfg)
+    add_prediction_writer(cfg, args.out, soft_scores=args.soft_scores)
     return cfg
 
 

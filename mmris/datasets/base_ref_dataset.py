@@ -12,6 +12,8 @@ from mmengine.dataset import BaseDataset, force_full_init
 
 from mmris.utils import seeded_random_state
 
+from .distractors import count_distractors
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -30,13 +32,14 @@ class BaseRefDataset(BaseDataset):
 
     ``segmentations`` holds one COCO segmentation for each annotation; the mask of a
     reference is the union of them all, none of them an empty mask. ``kind`` names a
-    group of expressions that scores are broken down by, ``""`` for none.
+    group of expressions that scores are broken down by, ``""`` for none. A reference
+    may have ``num_distractors``, see :func:`count_distractors`.
 
     The pipeline receives of a record what one item needs: ``image_id``, ``img_path``,
     ``height``, ``width``, ``expressions`` (K strings), ``ref_ids``, ``ann_ids``,
-    ``sent_ids``, ``category_ids``, ``kinds`` (K entries each), ``segmentations`` (one
-    entry for each of the R references among the expressions) and ``mask_index``
-    (``(K,)`` int64, the entry of ``segmentations`` for each expression).
+    ``sent_ids``, ``category_ids``, ``num_distractors``, ``kinds`` (K entries each),
+    ``segmentations`` (one entry for each of the R references among the expressions) and
+    ``mask_index`` (``(K,)`` int64, the entry of ``segmentations`` for each expression).
 
     In training, everything random in an item, the choice of sentences included, is
     drawn from (seed, item, times the item was visited): anew each epoch and the same
@@ -242,6 +245,7 @@ class BaseRefDataset(BaseDataset):
         self, idx: int, record: dict[str, Any], pairs: list[tuple[int, int]]
     ) -> dict[str, Any]:
         used = sorted({reference for reference, _ in pairs})
+        distractors = count_distractors(record)
         references = [record["references"][reference] for reference, _ in pairs]
         sentences = [record["references"][r]["sentences"][s] for r, s in pairs]
         item = {key: value for key, value in record.items() if key != "references"}
@@ -253,6 +257,7 @@ class BaseRefDataset(BaseDataset):
             ref_ids=[entry["ref_id"] for entry in references],
             ann_ids=[list(entry["ann_ids"]) for entry in references],
             category_ids=[entry["category_id"] for entry in references],
+            num_distractors=[distractors[reference] for reference, _ in pairs],
             segmentations=[record["references"][r]["segmentations"] for r in used],
             mask_index=np.asarray([used.index(r) for r, _ in pairs], dtype=np.int64),
         )

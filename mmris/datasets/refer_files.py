@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -192,6 +193,7 @@ def _join(
     ann_ids = {number for reference in references for number in reference["ann_ids"]}
     images = _table(content, "images", image_ids, path)
     annotations = _table(content, "annotations", ann_ids, path)
+    shown = _count_objects(content["annotations"])
     records: dict[int, dict[str, Any]] = {}
     for reference in references:
         where = f"{references_path}, ref_id {reference['ref_id']}"
@@ -206,6 +208,7 @@ def _join(
             _segmentation(annotations, number, image_id, (where, path))
             for number in reference["ann_ids"]
         ]
+        reference["num_distractors"] = _num_distractors(reference, image_id, shown)
         records[image_id]["references"].append(reference)
     return list(records.values())
 
@@ -223,6 +226,31 @@ def _table(
             raise ValueError(f"{path}: id {identifier} stands twice in {name!r}")
         table[identifier] = entry
     return table
+
+
+def _count_objects(annotations: list[dict[str, Any]]) -> Counter[tuple[int, int]]:
+    """Number of objects of each picture and category, referred to or not."""
+    numbers = (
+        (entry.get("image_id"), entry.get("category_id"))
+        for entry in annotations
+        if isinstance(entry, dict) and not entry.get("iscrowd")
+    )
+    # Only annotations that a reference names are checked: others may hold anything.
+    return Counter(
+        (image, category)
+        for image, category in numbers
+        if isinstance(image, int) and isinstance(category, int)
+    )
+
+
+def _num_distractors(
+    reference: dict[str, Any], image_id: int, shown: Counter[tuple[int, int]]
+) -> int:
+    """Objects of the reference's category besides its own; -1 without a category."""
+    category = reference["category_id"]
+    if category == -1:
+        return -1
+    return max(shown[image_id, category] - len(reference["ann_ids"]), 0)
 
 
 def _image(image: dict[str, Any], where: str) -> dict[str, Any]:

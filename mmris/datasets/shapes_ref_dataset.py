@@ -240,11 +240,14 @@ class ShapesRefDataset(BaseRefDataset):
         for target, mask in zip(targets, encode_masks(scene, targets), strict=True):
             annotation_id = image_id * ANNOTATIONS_PER_IMAGE + target
             texts = [sentence for sentence in sentences if sentence.target == target]
+            shape = scene.objects[target].shape
+            alike = [entry for entry in scene.objects if entry.shape == shape]
             references.append(
                 {
                     "ref_id": annotation_id,
                     "ann_ids": [annotation_id],
-                    "category_id": SHAPES.index(scene.objects[target].shape) + 1,
+                    "category_id": SHAPES.index(shape) + 1,
+                    "num_distractors": len(alike) - 1,
                     "segmentations": [mask],
                     "sentences": [
                         {"sent_id": next_id + i, "text": entry.text, "kind": entry.kind}

@@ -112,6 +112,7 @@ def test_records_hold_only_what_is_needed(root):
         "ref_id",
         "ann_ids",
         "category_id",
+        "num_distractors",
         "segmentations",
         "sentences",
     }

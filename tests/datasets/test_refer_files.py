@@ -107,6 +107,7 @@ def test_records_are_one_an_image_and_joined_by_image_id(content, read, suffix):
                 "ref_id": 1,
                 "ann_ids": [10],
                 "category_id": 3,
+                "num_distractors": 1,
                 "segmentations": [SQUARE],
                 "sentences": [
                     {"sent_id": 0, "text": "red cup", "kind": ""},
@@ -117,6 +118,7 @@ def test_records_are_one_an_image_and_joined_by_image_id(content, read, suffix):
                 "ref_id": 3,
                 "ann_ids": [30],
                 "category_id": 3,
+                "num_distractors": 1,
                 "segmentations": [SQUARE],
                 "sentences": [{"sent_id": 3, "text": "red cup", "kind": ""}],
             },

@@ -89,3 +89,49 @@ def test_one_entry_an_image_survives_the_cut_to_the_length_of_the_dataset():
 def test_masks_of_different_shapes_are_refused():
     with pytest.raises(ValueError, match="LoadRefMasks stands after RefResize"):
         score([sample(np.ones((1, 2, 3)), np.ones((1, 3, 2)))])
+
+
+def test_options_add_scores():
+    truth, guess = np.zeros((2, 3, 20, 30), int)
+    truth[0, 2:12, 2:12] = guess[0, 2:12, 2:12] = 1
+    truth[1, 5:10, 5:10] = guess[1, 5:10, 6:11] = 1
+    entry = sample(guess, truth)
+    entry.update(
+        expressions=["cup", "left cup", "the red cup on top"],
+        category_ids=[1, 1, 2],
+        num_distractors=[1, 1, 0],
+    )
+    metric = RefSegMetric(
+        no_target_scores=True,
+        boundary_iou=True,
+        breakdowns=["words_refcoco", "category"],
+    )
+    metric.process(None, [entry])
+    scores = metric.evaluate(1)
+    second = 100 * 20 / 30
+    assert scores["mIoU"] == scores["gIoU"] == pytest.approx((200 + second) / 3)
+    assert scores["N-acc"] == scores["T-acc"] == 100.0
+    assert scores["boundary IoU"] == pytest.approx(100 * (1 + 8 / 24 + 1) / 3)
+    assert scores["mIoU_words_1-2"] == pytest.approx((100 + second) / 2)
+    assert scores["oIoU_category_1"] == pytest.approx(100 * 120 / 130)
+    assert scores["mIoU_category_2"] == scores["mIoU_words_4-5"] == 100.0
+
+
+@pytest.mark.parametrize("thresholds", [[7], [0.5, 1.0], [0], [-0.5], [True], [np.nan]])
+def test_thresholds_that_no_ratio_reaches_are_refused(thresholds):
+    message = "precision_thresholds of RefSegMetric has .*above 0 and below 1"
+    with pytest.raises(ValueError, match=message):
+        RefSegMetric(precision_thresholds=thresholds)
+    with pytest.raises(ValueError, match="name each threshold once"):
+        RefSegMetric(precision_thresholds=[0.5, 0.5])
+
+
+def test_unknown_breakdowns_are_refused():
+    with pytest.raises(ValueError, match="breakdowns of RefSegMetric has 'length'"):
+        RefSegMetric(breakdowns=["length"])
+
+
+def test_breakdowns_need_what_they_are_made_from():
+    metric = RefSegMetric(breakdowns=["size"])
+    with pytest.raises(ValueError, match="need 'expressions' .* PackRefInputs"):
+        metric.process(None, [sample(np.ones((1, 2, 2)), np.ones((1, 2, 2)))])

@@ -22,7 +22,15 @@ META_KEYS = (
     "flip",
 )
 # One entry for each of the K expressions.
-FIELDS = ("expressions", "ref_ids", "ann_ids", "sent_ids", "category_ids", "kinds")
+FIELDS = (
+    "expressions",
+    "ref_ids",
+    "ann_ids",
+    "sent_ids",
+    "category_ids",
+    "num_distractors",
+    "kinds",
+)
 
 
 @TRANSFORMS.register_module()
