@@ -74,3 +74,11 @@ model = dict(
     ],
     test_cfg=dict(threshold=0.5, expressions_per_chunk=64),
 )
+
+# ----- schedule: longer than that of the others --------------------------------------
+max_iters = 4400
+train_cfg = dict(max_iters=max_iters, val_interval=2200)
+param_scheduler = [
+    dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=50),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=50, end=max_iters, eta_min=0),
+]
