@@ -6,12 +6,14 @@ import itertools
 import os
 from pathlib import Path
 
+# Tests work on tiny tensors: more threads only wait for each other, and very long where
+# something else uses the cores. The variable is for the programs that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 import torch
 from mmengine.registry import DefaultScope
 
-# Tests work on tiny tensors: more threads only wait for each other, and very long where
-# something else uses the cores.
 torch.set_num_threads(1)
 
 _scopes = itertools.count()
