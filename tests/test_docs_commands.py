@@ -40,7 +40,7 @@ NOT_RUN = {
     "baseline_r50-lstm_1xb8-40k_refcoco-320.py": "data: RefCOCO",
 }
 # Whole programs that run for minutes, though nothing in them can be shortened.
-WHOLE_SUITE = re.compile(r"^pytest( -m \S+)?$")
+WHOLE_SUITE = re.compile(r"^pytest( -[mn] \S+)*$")
 # What is changed in the copy of the repository, so that all its data are few.
 FEW_DATA = {
     "configs/_base_/datasets/shapes.py": [
