@@ -4,7 +4,7 @@
 # Segmentation", CVPR 2021, https://arxiv.org/abs/2105.01839: words meet the picture
 # inside the backbone, at three of its stages, and the decoder attends to the boundary.
 #
-# Measured: not yet.
+# Measured: val mIoU 71.9, attribute 75.0 (README.md).
 # Command: python tools/train.py configs/cefnet/cefnet_tiny_shapes.py
 _base_ = [
     "../_base_/shapes_training.py",
