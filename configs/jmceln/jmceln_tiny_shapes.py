@@ -7,7 +7,7 @@
 # filtered by the map before. Backbone and words are not CLIP's, and the mask decoder is
 # not the paper's: here each position writes the pixels it covers.
 #
-# Measured: not yet run.
+# Measured: val mIoU 76.4, attribute 76.5 (README.md).
 # Command: python tools/train.py configs/jmceln/jmceln_tiny_shapes.py
 _base_ = [
     "../_base_/shapes_training.py",
