@@ -27,7 +27,7 @@ from tests import python_server
 from tests.conftest import REPOSITORY, TEST_DATA_VARIABLE
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
-TIMEOUT = 120  # seconds for a page
+TIMEOUT = 300  # seconds for a page, on a busy machine
 
 # Parts of commands, and why a line that has one does not run here.
 NOT_RUN = {
