@@ -13,9 +13,12 @@ from mmengine.dataset import BaseDataset, force_full_init
 from mmris.utils import seeded_random_state
 
 from .distractors import count_distractors
+from .image_keys import file_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from .image_keys import ImageKey
 
 Sampling = Literal["sentence", "reference", "image"]
 
@@ -31,9 +34,11 @@ class BaseRefDataset(BaseDataset):
                               sentences=[dict(sent_id=int, text=str, kind=str), ...])])
 
     ``segmentations`` holds one COCO segmentation for each annotation; the mask of a
-    reference is the union of them all, none of them an empty mask. ``kind`` names a
+    reference is the union of them all, none of them an empty mask: a sentence about
+    nothing in the picture is a reference without annotations. ``kind`` names a
     group of expressions that scores are broken down by, ``""`` for none. A reference
-    may have ``num_distractors``, see :func:`count_distractors`.
+    may have ``num_distractors``, see :func:`count_distractors`. A record may have
+    ``image_keys``, a list of the picture's names, see :meth:`image_keys`.
 
     The pipeline receives of a record what one item needs: ``image_id``, ``img_path``,
     ``height``, ``width``, ``expressions`` (K strings), ``ref_ids``, ``ann_ids``,
@@ -205,6 +210,38 @@ class BaseRefDataset(BaseDataset):
         """
         record: dict[str, Any] = super().get_data_info(image)
         return record
+
+    def image_keys(self, image: int) -> tuple[ImageKey, ...]:
+        """Names of a picture that mean the same in every dataset.
+
+        Those that its record has as ``image_keys``, or else the one that its file has.
+
+        Args:
+            image: Its position, from 0 to ``num_images - 1``.
+
+        Returns:
+            Pairs of a collection and the picture's number or path in it, one or more: a
+            picture of Visual Genome may be COCO's as well.
+        """
+        record = self.record(image)
+        keys: tuple[ImageKey, ...] = tuple(record.get("image_keys", ()))
+        return keys or (file_key(record["img_path"]),)
+
+    def image_ids(self) -> dict[str, set[int | str]]:
+        """All pictures of the items, by collection.
+
+        Two datasets share a picture if both have it under the same collection.
+        """
+        numbers: dict[str, set[int | str]] = {}
+        for image in np.unique(self.item_images()):
+            for collection, number in self.image_keys(int(image)):
+                numbers.setdefault(collection, set()).add(number)
+        return numbers
+
+    def item_images(self) -> np.ndarray:
+        """Position of each item's image, ``(len(self),)`` int64."""
+        self.full_init()
+        return self._items[:, 0]
 
     def sentences(self) -> Iterator[str]:
         """All sentences of the dataset, to build a vocabulary from."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mmris.registry import DATASETS
 
 from .base_ref_dataset import BaseRefDataset
+from .image_keys import SAIAPR
 from .nearby_files import find_one_level_off, what_lies_at
 from .refer_files import TextField, read_refer_records
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .base_ref_dataset import Sampling
+
+
+# Datasets on IAPR TC-12's pictures, whose files are named by their number.
+SAIAPR_FOLDERS = ("refclef",)
 
 
 @DATASETS.register_module()
@@ -110,7 +115,11 @@ class ReferDataset(BaseRefDataset):
         if not image_folder.is_dir():
             raise self._no_image_folder(image_folder, records[0]["file_name"])
         for record in records:
-            record["img_path"] = str(image_folder / record.pop("file_name"))
+            file_name = record.pop("file_name")
+            record["img_path"] = str(image_folder / file_name)
+            stem = Path(file_name).stem
+            if self.dataset in SAIAPR_FOLDERS and stem.isdecimal():
+                record["image_keys"] = [(SAIAPR, int(stem))]
         return records
 
     def _no_image_folder(self, folder: Path, file_name: str) -> FileNotFoundError:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mmris.datasets.base_ref_dataset import Sampling
+    from mmris.datasets.image_keys import ImageKey
 
 HELD_OUT_SPLIT = "testB"
 DEFAULT_KIND_SHARES = {
@@ -170,6 +171,14 @@ class ShapesRefDataset(BaseRefDataset):
             ``(H, W, 3)`` uint8 in BGR order.
         """
         return render(self._redraw(record))
+
+    def image_keys(self, image: int) -> tuple[ImageKey, ...]:
+        """Name of a scene: its seed, split and index.
+
+        Args:
+            image: Its position, from 0 to ``num_images - 1``.
+        """
+        return (("shapes", self.record(image)["img_path"]),)
 
     def scene(self, image: int) -> Scene:
         """The layout behind a picture.
