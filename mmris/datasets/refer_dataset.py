@@ -1,4 +1,4 @@
-"""RefCOCO, RefCOCO+, RefCOCOg and everything else in the layout of REFER."""
+"""RefCOCO, RefCOCO+, RefCOCOg, gRefCOCO, RefCLEF and all else in REFER's layout."""
 
 from __future__ import annotations
 
@@ -30,21 +30,28 @@ class ReferDataset(BaseRefDataset):
 
         <data_root>/<dataset>/instances.json
         <data_root>/<dataset>/refs(<partition>).p    or refs(<partition>).json
+                                                     or grefs(<partition>).json
         <data_root>/<image_dir>/<file_name of instances.json>
 
     Pickles are read by :func:`load_plain_pickle`, which runs nothing of them. The
     choice of ``text_field`` changes scores slightly: state it with results.
 
+    A reference may mean several objects, or nothing in the picture (gRefCOCO): its mask
+    is the union of them, or empty.
+
     Args:
-        dataset: Name of the folder: ``refcoco``, ``refcoco+``, ``refcocog`` or any
+        dataset: Name of the folder: ``refcoco``, ``refcoco+``, ``refcocog``,
+            ``grefcoco``, ``refclef``, ``rrsisd`` or any other.
+        partition: Who split the data: ``unc`` for RefCOCO, RefCOCO+, gRefCOCO and
+            RRSIS-D, ``google`` or ``umd`` for RefCOCOg, ``unc`` or ``berkeley`` for
+            RefCLEF. Two partitions share objects: never train on one and test on the
             other.
-        partition: Who split the data: ``unc`` for RefCOCO and RefCOCO+, ``google`` or
-            ``umd`` for RefCOCOg. Two partitions share objects: never train on one and
-            test on the other.
-        split: ``train``, ``val``, ``testA`` and ``testB`` (unc), ``test`` (umd). On unc
-            ``test`` takes testA and testB together.
+        split: ``train``, ``val``, ``testA`` and ``testB`` (unc; RefCLEF also
+            ``testC``), ``test`` (umd). On unc ``test`` takes testA and testB together.
         data_root: Folder that holds the data sets and the images.
         image_dir: Folder of the pictures below ``data_root``, or an absolute path.
+            Those of RefCLEF are in ``images/saiapr_tc-12``, those of RRSIS-D in
+            ``images/rrsisd/JPEGImages``.
         text_field: The text of a sentence: ``sent``, cleaned (lower case, no
             punctuation), or ``raw``, as typed.
         pipeline: See :class:`BaseRefDataset`, as for the arguments below.

@@ -1,4 +1,7 @@
-"""The files of the REFER family, ``refs(<partition>).p`` and ``instances.json``."""
+"""The files of the REFER family, ``refs(<partition>).p`` and ``instances.json``.
+
+gRefCOCO's ``grefs(<partition>).json`` is one of them, with several targets or none.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +32,14 @@ def read_refer_records(
     ``testC`` by their last letter, ``test`` takes every split whose name contains it,
     any other name must be equal.
 
+    A reference may name several annotations. Those of crowds are left out beside others
+    (gRefCOCO's own evaluation does so); a reference to crowds alone means them. One
+    that names none (``ann_id`` -1) is about nothing in the picture.
+
     Args:
-        folder: Folder with ``instances.json`` and ``refs(<partition>).json`` or ``.p``.
-            Of the two the JSON file is read, which needs no unpickling.
+        folder: Folder with ``instances.json`` and ``refs(<partition>).json`` or ``.p``,
+            or with ``grefs(...)``. Of the two the JSON file is read, which needs no
+            unpickling.
         partition: Who split the data: ``unc``, ``google``, ``umd``, ...
         split: ``train``, ``val``, ``test``, ``testA``, ``testB``, ...
         text_field: The text of a sentence: ``sent``, cleaned (lower case, no
@@ -69,11 +77,13 @@ def read_refer_records(
 
 
 def _partition_file(folder: Path, partition: str) -> Path:
-    for suffix in (".json", ".p"):
-        path = folder / f"refs({partition}){suffix}"
-        if path.is_file():
-            return path
-    found = sorted({path.stem[5:-1] for path in folder.glob("refs(*).*")})
+    for name in ("refs", "grefs"):
+        for suffix in (".json", ".p"):
+            path = folder / f"{name}({partition}){suffix}"
+            if path.is_file():
+                return path
+    files = [*folder.glob("refs(*).*"), *folder.glob("grefs(*).*")]
+    found = sorted({path.stem.partition("(")[2][:-1] for path in files})
     raise FileNotFoundError(
         f"{folder} has no refs({partition}).p and no refs({partition}).json; "
         f"partitions there: {found or 'none'}. Set 'partition' of the dataset to one "
@@ -149,12 +159,12 @@ def _reference(
     ]
     if not sentences:
         return None
-    annotations = _identifiers(entry, "ann_id", where)
+    annotations = _annotations(entry, where)
     categories = set(_identifiers(entry, "category_id", where))
     return {
         "image_id": required_field(entry, "image_id", int, where),
         "ref_id": ref_id,
-        "ann_ids": [number for number in annotations if number != NO_ANNOTATION],
+        "ann_ids": annotations,
         # Objects of several categories have none in common.
         "category_id": categories.pop() if len(categories) == 1 else -1,
         "sentences": sentences,
@@ -174,6 +184,25 @@ def _leave_out_blank_sentences(references: list[dict[str, Any]], path: Path) -> 
             logger="current",
             level=logging.WARNING,
         )
+
+
+def _annotations(entry: dict[str, Any], where: str) -> list[int]:
+    """The annotations of a reference, none if it points at nothing."""
+    numbers = _identifiers(entry, "ann_id", where)
+    nothing = numbers == [NO_ANNOTATION]
+    if NO_ANNOTATION in numbers and not nothing:
+        raise ValueError(
+            f"{where}: 'ann_id' is {numbers!r:.80}; {NO_ANNOTATION}, which means "
+            "nothing, stands alone"
+        )
+    if len(set(numbers)) < len(numbers):
+        raise ValueError(f"{where}: 'ann_id' is {numbers!r:.80}; an id stands twice")
+    if entry.get("no_target", nothing) != nothing:
+        raise ValueError(
+            f"{where}: 'no_target' is {entry['no_target']!r:.80}, but 'ann_id' is "
+            f"{numbers!r:.80}. One of the two is wrong: take the file from its source"
+        )
+    return [] if nothing else numbers
 
 
 def _identifiers(entry: dict[str, Any], name: str, where: str) -> list[int]:
@@ -204,6 +233,7 @@ def _join(
             )
         if image_id not in records:
             records[image_id] = _image(images[image_id], f"{path}, image {image_id}")
+        reference["ann_ids"] = _without_crowds(reference["ann_ids"], annotations)
         reference["segmentations"] = [
             _segmentation(annotations, number, image_id, (where, path))
             for number in reference["ann_ids"]
@@ -226,6 +256,14 @@ def _table(
             raise ValueError(f"{path}: id {identifier} stands twice in {name!r}")
         table[identifier] = entry
     return table
+
+
+def _without_crowds(
+    numbers: list[int], annotations: dict[int, dict[str, Any]]
+) -> list[int]:
+    """The annotations of single objects, or all of them where there is none."""
+    single = [n for n in numbers if not annotations.get(n, {}).get("iscrowd")]
+    return single or numbers
 
 
 def _count_objects(annotations: list[dict[str, Any]]) -> Counter[tuple[int, int]]:

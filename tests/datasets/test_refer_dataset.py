@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import shutil
@@ -12,7 +13,9 @@ import pytest
 
 from mmris.datasets import LoadRefImage, LoadRefMasks, ReferDataset
 
-PARTITIONS = {"refcoco": "unc", "refcocog": "umd"}
+PARTITIONS = {"refcoco": "unc", "refcocog": "umd", "grefcoco": "unc"}
+# Ids of mini_refcoco's annotations of crowds.
+CROWDS = {900100520707, 900100129648, 900100005001}
 IMAGES = "images/mscoco/images/train2014"
 
 
@@ -41,8 +44,11 @@ def test_every_mask_and_sentence_equals_the_official_apis(root, expected, name):
             root, name, split, test_mode=True, pipeline=[LoadRefImage(), LoadRefMasks()]
         )
         items = [dataset[index] for index in range(len(dataset))]
-        assert len(items) == dataset.num_images == counts["num_images"]
-        assert len({ref for i in items for ref in i["ref_ids"]}) == counts["num_refs"]
+        # The one reference without sentences is the only one of its picture.
+        silent = counts.get("num_refs_without_sentences", 0)
+        assert len(items) == dataset.num_images == counts["num_images"] - silent
+        num_refs = counts["num_refs"] - silent
+        assert len({ref for i in items for ref in i["ref_ids"]}) == num_refs
         assert sum(len(i["expressions"]) for i in items) == counts["num_sentences"]
         for item in items:
             assert item["img"].shape == (item["height"], item["width"], 3)
@@ -51,7 +57,7 @@ def test_every_mask_and_sentence_equals_the_official_apis(root, expected, name):
                 digest = hashlib.sha256(np.packbits(mask > 0).tobytes()).hexdigest()
                 seen[str(sent_id)] = {
                     "ref_id": item["ref_ids"][k],
-                    "ann_id": item["ann_ids"][k][0],
+                    "ann_id": item["ann_ids"][k],
                     "image_id": item["image_id"],
                     "split": split,
                     "height": mask.shape[0],
@@ -60,11 +66,32 @@ def test_every_mask_and_sentence_equals_the_official_apis(root, expected, name):
                     "area": int(mask.sum()),
                     "mask_sha256": digest,
                 }
-                assert mask.max() == 1
-    official = expected[name]["sentences"]
+                assert mask.max() == (1 if item["ann_ids"][k] else 0)
+    official = copy.deepcopy(expected[name]["sentences"])
     for entry in official.values():
         entry.pop("api_area", None)
+        numbers = entry["ann_id"]
+        numbers = numbers if isinstance(numbers, list) else [numbers]
+        entry["ann_id"] = [n for n in numbers if n != -1 and n not in CROWDS]
+        assert entry.pop("no_target", False) is (not entry["ann_id"])
     assert seen == official
+
+
+def test_targets_are_one_several_or_none_as_published(root, expected):
+    for split, counts in expected["grefcoco"]["splits"].items():
+        dataset = make(root, "grefcoco", split)
+        records = [dataset.record(i) for i in range(dataset.num_images)]
+        references = [r for record in records for r in record["references"]]
+        sizes = [len(reference["ann_ids"]) for reference in references]
+        without_sentences = counts["num_refs_without_sentences"]
+        assert sizes.count(0) == counts["num_no_target_refs"]
+        assert sizes.count(1) == counts["num_single_target_refs"]
+        assert (
+            sum(size > 1 for size in sizes) + without_sentences
+            == (counts["num_multi_target_refs"])
+        )
+        empty = [len(r["sentences"]) for r in references if not r["ann_ids"]]
+        assert sum(empty) == counts["num_no_target_sentences"]
 
 
 def test_sentences_are_those_of_the_split(root, expected):

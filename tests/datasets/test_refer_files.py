@@ -6,9 +6,10 @@ import copy
 import json
 import pickle
 
+import numpy as np
 import pytest
 
-from mmris.datasets import refer_files
+from mmris.datasets import decode_segmentations, refer_files
 from mmris.datasets.refer_files import read_refer_records
 
 SQUARE = [[1, 1, 5, 1, 5, 5, 1, 5]]
@@ -174,6 +175,81 @@ def test_several_annotations_make_one_reference(content, read):
     assert first["references"][1]["category_id"] == -1
     assert second["references"][0]["ann_ids"] == []
     assert second["references"][0]["segmentations"] == []
+
+
+def test_crowds_are_left_out_beside_single_objects(content, read):
+    references, instances = content
+    references[0]["ann_id"] = [10, 30]
+    references[2]["ann_id"] = 30
+    instances["annotations"][2]["iscrowd"] = 1
+    first, _ = read(references, instances)
+    assert first["references"][0]["ann_ids"] == [10]
+    assert first["references"][0]["segmentations"] == [SQUARE]
+    # Where nothing else is meant, the crowd is.
+    assert first["references"][1]["ann_ids"] == [30]
+
+
+@pytest.mark.parametrize("suffix", ["p", "json"])
+def test_grefcocos_file_is_read(content, tmp_path, suffix):
+    references, instances = content
+    references[1].update(ann_id=[-1], category_id=[-1], no_target=True)
+    references[0].update(no_target=False)
+    path = tmp_path / f"grefs(unc).{suffix}"
+    if suffix == "p":
+        path.write_bytes(pickle.dumps(references, 2))
+    else:
+        path.write_text(json.dumps(references))
+    (tmp_path / "instances.json").write_text(json.dumps(instances))
+    _, second = read_refer_records(tmp_path, partition="unc", split="train")
+    assert second["references"][0]["segmentations"] == []
+    with pytest.raises(FileNotFoundError, match=r"partitions there: \['unc'\]"):
+        read_refer_records(tmp_path, partition="umd", split="train")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"ann_id": [-1, 10]}, r"'ann_id' is \[-1, 10\]; -1, which means nothing, st"),
+        ({"ann_id": [10, 10]}, r"'ann_id' is \[10, 10\]; an id stands twice"),
+        ({"no_target": True}, "'no_target' is True, but 'ann_id' is .* wrong"),
+        ({"ann_id": [-1], "no_target": False}, "'no_target' is False, but 'ann_id'"),
+    ],
+)
+def test_targets_that_contradict_each_other_are_refused(content, read, fields, message):
+    references, instances = content
+    references[0].update(fields)
+    with pytest.raises(ValueError, match=f"entry 0 .ref_id 1.: {message}"):
+        read(references, instances)
+
+
+def test_run_lengths_and_the_splits_of_refclef(content, read):
+    references, instances = content
+    encoding = {"size": [8, 10], "counts": [9, 5, 66]}
+    for annotation in instances["annotations"]:
+        annotation["segmentation"] = [encoding]
+    for reference, split in zip(
+        references, ["train", "val", "testA", "testB", "testC", "testBC", "test"]
+    ):
+        reference["split"] = split
+    numbers = {
+        split: [
+            entry["ref_id"]
+            for record in read(references, instances, split=split)
+            for entry in record["references"]
+        ]
+        for split in ("testA", "testB", "testC", "testBC", "test", "val")
+    }
+    assert numbers == {
+        "testA": [3],
+        "testB": [4, 6],
+        "testC": [5, 6],
+        "testBC": [6],
+        "test": [3, 4, 5, 6],
+        "val": [2],
+    }
+    record = read(references, instances, split="val")[0]
+    mask = decode_segmentations(record["references"][0]["segmentations"], 8, 10)
+    assert np.flatnonzero(mask.T).tolist() == [9, 10, 11, 12, 13]
 
 
 @pytest.mark.parametrize("split", ["valid", "testC", "Train"])
