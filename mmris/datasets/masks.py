@@ -97,13 +97,25 @@ def _merge(segmentations: Sequence[Any], height: int, width: int) -> Any:
     encodings = [
         encoding
         for segmentation in segmentations
-        for encoding in _encodings(segmentation, height, width)
+        for encoding in encode_parts(segmentation, height, width)
     ]
     return coco_mask.merge(encodings) if encodings else None
 
 
-def _encodings(segmentation: Any, height: int, width: int) -> list[Any]:
-    """The compressed run-length encodings of one annotation's parts."""
+def encode_parts(segmentation: Any, height: int, width: int) -> list[Any]:
+    """Encode the parts of one annotation, each by itself.
+
+    Args:
+        segmentation: One entry of those of :func:`decode_segmentations`.
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
+
+    Returns:
+        Compressed run-length encodings, one or more.
+
+    Raises:
+        ValueError: As in :func:`decode_segmentations`.
+    """
     parts = [segmentation] if isinstance(segmentation, dict) else segmentation
     if not isinstance(parts, (list, tuple)) or not parts:
         raise ValueError(

@@ -1,0 +1,14 @@
+from .examination import Options, Report, examine, number_of_findings
+from .findings import RULES, Finding, Findings
+from .report_text import report_text
+
+__all__ = [
+    "RULES",
+    "Finding",
+    "Findings",
+    "Options",
+    "Report",
+    "examine",
+    "number_of_findings",
+    "report_text",
+]

@@ -1,0 +1,185 @@
+"""Examines every dataset below a folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mmris.datasets.nearby_files import what_lies_at
+
+from .count_checks import check_counts, check_shared_pictures, count_splits
+from .findings import SEVERITIES, Findings
+from .mask_checks import check_masks, note_overlaps
+from .picture_checks import check_pictures
+from .refer_content import INSTANCES, partition_files, read_refer_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from .content import Content
+    from .count_checks import SplitCount
+
+IMAGE_FOLDER = "images/mscoco/images/train2014"
+# Folders of the pictures below the data root, of datasets that are not on COCO's.
+IMAGE_FOLDERS = {
+    "refclef": "images/saiapr_tc-12",
+    "rrsisd": "images/rrsisd/JPEGImages",
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is examined, and how thoroughly.
+
+    Args:
+        image_dir: Folder of the pictures below the data root, or an absolute path; None
+            for that of each dataset.
+        pictures: Whether to look at pictures at all.
+        decode: Whether to decode every picture, not only read its header.
+        strict: Whether the published data are expected, so that any other count is an
+            error.
+    """
+
+    image_dir: str | None = None
+    pictures: bool = True
+    decode: bool = False
+    strict: bool = False
+
+
+@dataclass
+class Partition:
+    """One partition of a dataset and its counts.
+
+    Args:
+        content: The partition.
+        counts: Its splits.
+    """
+
+    content: Content
+    counts: list[SplitCount]
+
+
+@dataclass
+class Report:
+    """What was found in the folder of one dataset.
+
+    Args:
+        folder: The folder.
+        partitions: Those that were read.
+        findings: What is wrong or worth knowing.
+    """
+
+    folder: Path
+    partitions: list[Partition] = field(default_factory=list)
+    findings: Findings = field(default_factory=Findings)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "folder": str(self.folder),
+            "partitions": [
+                {
+                    "dataset": entry.content.dataset,
+                    "partition": entry.content.partition,
+                    "file": entry.content.source,
+                    "splits": [count.to_json() for count in entry.counts],
+                }
+                for entry in self.partitions
+            ],
+            "findings": self.findings.to_json(),
+        }
+
+
+def find_datasets(root: Path, names: Sequence[str] = ()) -> list[Path]:
+    """Find the folders of datasets.
+
+    Args:
+        root: The data root, or the folder of one dataset.
+        names: Only folders of these names; none takes all.
+
+    Returns:
+        Folders in the layout of REFER or gRefCOCO, complete or not.
+
+    Raises:
+        FileNotFoundError: No such folder, or no dataset in it.
+    """
+    if not root.is_dir():
+        raise FileNotFoundError(
+            f"no folder {root}: {what_lies_at(root.parent)}. Give the folder that "
+            "holds the datasets, such as data"
+        )
+    root = root.absolute()
+    candidates = [root, *sorted(path for path in root.iterdir() if path.is_dir())]
+    found = [folder for folder in candidates if _is_dataset(folder)]
+    wanted = [folder for folder in found if not names or folder.name in names]
+    if wanted:
+        return wanted
+    if found:
+        raise FileNotFoundError(
+            f"no dataset {', '.join(names)} in {root}; there is "
+            f"{', '.join(folder.name for folder in found)}"
+        )
+    raise FileNotFoundError(
+        f"no dataset in {root}: {what_lies_at(root)}. A dataset is a folder with "
+        "instances.json and refs(unc).p; docs/en/data_preparation.md shows the layout"
+    )
+
+
+def _is_dataset(folder: Path) -> bool:
+    return (folder / INSTANCES).is_file() or bool(partition_files(folder))
+
+
+def examine(root: Path, names: Sequence[str], options: Options) -> list[Report]:
+    """Examine all datasets of a folder.
+
+    Args:
+        root: The data root, or the folder of one dataset.
+        names: Only folders of these names; none takes all.
+        options: How.
+
+    Raises:
+        FileNotFoundError: No such folder, or no dataset in it.
+    """
+    return [_examine(folder, options) for folder in find_datasets(root, names)]
+
+
+def _examine(folder: Path, options: Options) -> Report:
+    report = Report(folder)
+    contents = read_refer_folder(folder, report.findings)
+    if not contents:
+        report.findings.add(
+            "unreadable_file",
+            f"{folder} has no refs(unc).p or the like: {what_lies_at(folder)}",
+        )
+    for content in contents:
+        counts = count_splits(content)
+        check_counts(content, counts, report.findings, strict=options.strict)
+        check_shared_pictures(content, report.findings)
+        report.partitions.append(Partition(content, counts))
+    # Partitions divide the same pictures and masks, which are looked at once.
+    pictures = {k: v for content in contents for k, v in content.pictures.items()}
+    masks = {k: v for content in contents for k, v in content.masks.items()}
+    overlaps = check_masks(masks, pictures, report.findings)
+    for content in contents:
+        note_overlaps(content, overlaps, report.findings)
+    if options.pictures and pictures:
+        default = IMAGE_FOLDERS.get(folder.name, IMAGE_FOLDER)
+        image_folder = folder.parent / (options.image_dir or default)
+        check_pictures(
+            pictures.values(), image_folder, report.findings, decode=options.decode
+        )
+    return report
+
+
+def number_of_findings(reports: Iterable[Report]) -> dict[str, int]:
+    """How many kinds of findings there are, by severity.
+
+    Args:
+        reports: All datasets.
+    """
+    reports = list(reports)
+    return {
+        severity: sum(report.findings.number_of(severity) for report in reports)
+        for severity in SEVERITIES
+    }
