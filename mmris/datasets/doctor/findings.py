@@ -120,9 +120,6 @@ RULES: dict[str, Rule] = {
         "pairs of splits that share pictures",
         "A model is tested on pictures that it has seen",
     ),
-    "unused_pictures": Rule(
-        "note", "pictures in instances.json that no reference is about", "Harmless"
-    ),
     "shared_by_design": Rule(
         "note",
         "pairs of splits that share pictures, as published",

@@ -29,7 +29,7 @@ Trouble = tuple[str, str]
 
 def check_pictures(
     pictures: Iterable[Picture], folder: Path, findings: Findings, *, decode: bool
-) -> bool:
+) -> None:
     """Look at the files of all pictures.
 
     Args:
