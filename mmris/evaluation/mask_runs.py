@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # 5 bits a character: more of them than this are no number of pixels.
 _MAX_CHARACTERS = 7
+# No picture has more. Sums of run lengths up to this never exceed 64 bits.
+_MAX_PIXELS = 2**32
 
 
 @dataclass(frozen=True)
@@ -45,22 +47,32 @@ class MaskRuns:
             size: Height and width.
 
         Raises:
-            ValueError: They are malformed, or do not cover the picture exactly.
+            ValueError: They are malformed, or do not cover the picture exactly, or no
+                picture has this size.
         """
         height, width = (int(length) for length in size)
+        total = height * width
+        if height < 1 or width < 1 or total > _MAX_PIXELS:
+            raise ValueError(
+                f"a mask of height {height} and width {width} is none; give the size "
+                "of the picture"
+            )
         if isinstance(counts, (str, bytes)):
             runs = decompress(counts)
+        elif not counts or any(type(run) is not int for run in counts):
+            raise ValueError(f"run lengths {counts!r:.60} are no list of ints")
         else:
-            runs = np.asarray(counts)
-            if runs.ndim != 1 or runs.dtype.kind not in "iu" or not len(runs):
-                raise ValueError(f"run lengths {counts!r:.60} are no list of ints")
-            runs = runs.astype(np.int64)
+            # What lies outside is wrong in any case, and may be too large for 64 bits.
+            bounded = [max(-1, min(run, total + 1)) for run in counts]
+            runs = np.asarray(bounded, dtype=np.int64)
         # Programs in C that trust these numbers loop for ever or leave pixels unset.
-        if (runs < 0).any() or runs.sum() != height * width:
+        # Each is looked at before they are added up: huge ones have any sum.
+        if runs.min() < 0 or runs.max() > total or runs.sum() != total:
+            given = counts if isinstance(counts, list) else runs.tolist()
             raise ValueError(
                 f"run lengths {counts!r:.60} are malformed: they have the sum "
-                f"{int(runs.sum())}, and a picture of height {height} and width "
-                f"{width} has {height * width} pixels"
+                f"{sum(given)}, and a picture of height {height} and width {width} has "
+                f"{total} pixels; none may be negative"
             )
         inside = np.zeros(len(runs) + 1, dtype=np.int64)
         inside[2::2] = runs[1::2]
@@ -101,7 +113,9 @@ def decompress(counts: str | bytes) -> np.ndarray:
     Raises:
         ValueError: A character is not one of those, or the last number is cut off.
     """
-    code: Any = counts.encode("utf-8") if isinstance(counts, str) else counts
+    code: Any = counts
+    if isinstance(counts, str):
+        code = counts.encode("utf-8", "surrogatepass")
     groups = np.frombuffer(code, dtype=np.uint8).astype(np.int64) - 48
     last = (groups & 0x20) == 0
     if not len(groups) or groups.min() < 0 or groups.max() > 63 or not last[-1]:

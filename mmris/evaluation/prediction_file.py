@@ -16,7 +16,8 @@ original size::
 The last three belong to soft scores (:mod:`mmris.evaluation.soft_scores`), which stand
 in the folder that the header names, in ``<image_id>.png``. Predictions of other
 programs may come as COCO's results do: a ``.json`` list, or a ``.jsonl`` file, of
-``{"sent_id": 21, "segmentation": {"size": [480, 640], "counts": ...}}``.
+``{"sent_id": 21, "segmentation": {"size": [480, 640], "counts": ...}}``; or as a folder
+of masks, ``<sent_id>.png``.
 """
 
 from __future__ import annotations
@@ -28,44 +29,20 @@ from typing import TYPE_CHECKING, Any
 
 from mmris.datasets.json_entries import read_json_entries
 
-from .mask_runs import MaskRuns
-from .network_frame import NetworkFrame
-from .soft_scores import read_soft_scores
+from .mask_folder import read_mask_folder
+from .predicted_image import read_image_entry, read_sentence_entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-    from torch import Tensor
+    from .network_frame import NetworkFrame
+    from .predicted_image import PredictedImage
 
 FORMAT = "mmris-predictions"
 VERSION = 1
 # What a run that was stopped leaves: FILE.rank0.part, FILE.rank1.part, ...
 PART = ".part"
-
-
-@dataclass(frozen=True)
-class PredictedImage:
-    """The stored masks of some sentences of a picture.
-
-    Attributes:
-        sent_ids: K numbers.
-        masks: K masks at the original size.
-        soft_file: The PNG file of their maps, None without soft scores.
-        logit_step: Between two values of its pixels.
-        frame: Where the picture lies in the network's input, None without soft scores.
-    """
-
-    sent_ids: tuple[int, ...]
-    masks: tuple[MaskRuns, ...]
-    soft_file: Path | None = None
-    logit_step: float = 1.0
-    frame: NetworkFrame | None = None
-
-    def logits(self) -> Tensor | None:
-        """Read the maps ``(K, h, w)``, None without soft scores."""
-        if self.soft_file is None:
-            return None
-        return read_soft_scores(self.soft_file, len(self.sent_ids), self.logit_step)
+_ENTRY = "for each sentence, with 'sent_id' and 'segmentation'"
 
 
 @dataclass(frozen=True)
@@ -110,37 +87,40 @@ class Predictions:
 
 
 def read_predictions(path: str | Path) -> Predictions:
-    """Read a file of predictions, ours or of another program.
+    """Read predictions, ours or of another program.
 
     The part files of a run that was stopped are read as well, without their last line
     if it was cut off.
 
     Args:
-        path: The file.
+        path: The file, or a folder of masks.
 
     Raises:
         FileNotFoundError: No such file.
         ValueError: It is malformed; the message names the line and the field.
     """
     path = Path(path)
+    result = Predictions(path)
+    if path.is_dir():
+        for where, image in read_mask_folder(path):
+            result.add(image, where)
+        return result
     if not path.is_file():
         raise FileNotFoundError(
             f"no file of predictions {str(path)!r}; tools/test.py --out FILE writes one"
         )
-    entries = _part_lines(path) if path.suffix == PART else read_json_entries(path)
-    result = Predictions(path)
+    entries = read_json_entries(path, entry=_ENTRY, cut_off=path.suffix == PART)
     folder: Path | None = None
     for number, (where, entry) in enumerate(entries):
         if not isinstance(entry, dict):
             raise ValueError(f"{where} is {entry!r:.60}; expected an object of JSON")
         if number == 0 and "format" in entry:
             result.header.update(_checked_header(entry, where))
-            name = entry.get("soft_scores")
-            folder = path.parent / name if name else None
+            folder = _soft_folder(result.header, path, where)
         elif "sent_ids" in entry:
-            result.add(_image(entry, where, folder), where)
+            result.add(read_image_entry(entry, where, folder), where)
         else:
-            result.add(_result(entry, where), where)
+            result.add(read_sentence_entry(entry, where), where)
     if not result.images:
         raise ValueError(f"{path} has no predictions: the run that wrote it had no end")
     return result
@@ -191,13 +171,6 @@ def header_line(facts: dict[str, Any]) -> str:
     return json.dumps(header, default=str) + "\n"
 
 
-def _part_lines(path: Path) -> Iterator[tuple[str, Any]]:
-    lines = path.read_bytes().splitlines(keepends=True)
-    for number, line in enumerate(lines, start=1):
-        if line.endswith(b"\n"):
-            yield f"{path}, line {number}", json.loads(line)
-
-
 def _checked_header(header: dict[str, Any], where: str) -> dict[str, Any]:
     if header["format"] != FORMAT or header.get("version") != VERSION:
         raise ValueError(
@@ -208,61 +181,14 @@ def _checked_header(header: dict[str, Any], where: str) -> dict[str, Any]:
     return header
 
 
-def _image(entry: dict[str, Any], where: str, folder: Path | None) -> PredictedImage:
-    sent_ids = _field(entry, "sent_ids", list, where)
-    counts = _field(entry, "counts", list, where)
-    size = _numbers(entry, "size", 2, where)
-    if len(counts) != len(sent_ids) or not sent_ids:
+def _soft_folder(header: dict[str, Any], path: Path, where: str) -> Path | None:
+    name = header.get("soft_scores")
+    if name is None:
+        return None
+    # Not somewhere else: the file may be a stranger's.
+    if not isinstance(name, str) or name in ("", "..") or Path(name).name != name:
         raise ValueError(
-            f"{where}: {len(counts)} masks for {len(sent_ids)} sentences; give one "
-            "mask a sentence"
+            f"{where}: 'soft_scores' is {name!r:.60}; expected the name of a folder "
+            "beside this file, or null"
         )
-    soft_file = frame = None
-    step = 1.0
-    if folder is not None:
-        soft_file = folder / f"{entry.get('image_id')}.png"
-        height, width = _numbers(entry, "input_size", 2, where)
-        top, left, *extent = _numbers(entry, "content_box", 4, where)
-        frame = NetworkFrame((height, width), (top, left, extent[0], extent[1]))
-        step = _field(entry, "logit_step", float, where)
-    masks = tuple(
-        _runs(text, size, f"{where}, sent_id {number}")
-        for number, text in zip(sent_ids, counts, strict=True)
-    )
-    return PredictedImage(tuple(sent_ids), masks, soft_file, step, frame)
-
-
-def _result(entry: dict[str, Any], where: str) -> PredictedImage:
-    sent_id = _field(entry, "sent_id", int, where)
-    mask = _field(entry, "segmentation", dict, where)
-    size = _numbers(mask, "size", 2, f"{where}, segmentation")
-    return PredictedImage((sent_id,), (_runs(mask.get("counts"), size, where),))
-
-
-def _runs(counts: Any, size: list[int], where: str) -> MaskRuns:
-    if not isinstance(counts, (str, list)):
-        raise ValueError(
-            f"{where}: counts are {counts!r:.60}; expected COCO's run lengths, "
-            "compressed or a list"
-        )
-    try:
-        return MaskRuns.from_counts(counts, size)
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from None
-
-
-def _field(entry: dict[str, Any], name: str, kind: type, where: str) -> Any:
-    value = entry.get(name)
-    if not isinstance(value, kind):
-        raise ValueError(
-            f"{where}: {name!r} is {value!r:.60}; expected a {kind.__name__}. See "
-            "docs/en/evaluation.md for the format"
-        )
-    return value
-
-
-def _numbers(entry: dict[str, Any], name: str, count: int, where: str) -> list[int]:
-    values: list[int] = _field(entry, name, list, where)
-    if len(values) != count or any(type(value) is not int for value in values):
-        raise ValueError(f"{where}: {name!r} is {values!r:.60}; expected {count} ints")
-    return values
+    return path.parent / name

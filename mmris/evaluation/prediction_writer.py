@@ -13,6 +13,7 @@ from pycocotools import mask as coco_mask
 
 from mmris.registry import METRICS
 
+from .mask_folder import SOFT_FOLDER
 from .network_frame import NetworkFrame
 from .prediction_file import PART, header_line, image_line
 from .soft_scores import write_soft_scores
@@ -62,7 +63,7 @@ class PredictionWriter(BaseMetric):
                 f"--out {path}: predictions are written as JSON lines; give a name "
                 "that ends in .jsonl"
             )
-        self.folder = self.path.with_suffix(".scores") if soft_scores else None
+        self.folder = self.path.with_suffix(SOFT_FOLDER) if soft_scores else None
         if self.folder is not None and any(self.folder.glob("*")):
             raise ValueError(
                 f"the folder {self.folder} has soft scores of an earlier run; remove "

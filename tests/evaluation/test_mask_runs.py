@@ -48,7 +48,19 @@ def test_uncompressed_run_lengths():
         ([1, -1, 6], "malformed: they have the sum 6"),
         ([1, 2], "they have the sum 3, and a picture of height 2 and width 3 has 6"),
         ([1.5, 4.5], "no list of ints"),
+        ([1.0, 5.0], "no list of ints"),
+        ([float("nan")], "no list of ints"),
+        ([True, 5], "no list of ints"),
+        ([[1, 2], [3]], "no list of ints"),
+        (["1", "5"], "no list of ints"),
         ([], "no list of ints"),
+        ([2**70], "have the sum 1180591620717411303424"),
+        ([-(2**70), 6], "malformed: they have the sum -11805916207174113"),
+        # With 64 bits these have the sum 6.
+        ([2**62, 2**62, 2**62, 2**62, 6], "malformed: they have the sum 18446"),
+        ([2**63 - 1, 2**63 - 1, 8], "malformed: they have the sum 18446"),
+        ("\u2603", "not COCO's compressed form"),
+        ("\ud800", "not COCO's compressed form"),
     ],
 )
 def test_malformed_run_lengths_are_refused(counts, message):
@@ -78,3 +90,10 @@ def test_differences_are_added_up():
     text = encode_mask(mask)["counts"]
     assert decompress(text).tolist() == [3, 2, 15, 1, 1, 17, 1]
     assert decompress(text.encode()).tolist() == [3, 2, 15, 1, 1, 17, 1]
+
+
+@pytest.mark.parametrize("size", [(0, 0), (-2, -3), (2**40, 2**40), (0, 7)])
+def test_sizes_of_no_picture_are_refused(size):
+    for counts in ("0", [0], [6], [size[0] * size[1]]):
+        with pytest.raises(ValueError, match="is none; give the size of the picture"):
+            MaskRuns.from_counts(counts, size)
