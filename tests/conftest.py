@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # Tests work on tiny tensors: more threads only wait for each other, and very long where
 # something else uses the cores. The variable is for the programs that tests start.
@@ -13,6 +14,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 import torch
 from mmengine.registry import DefaultScope
+
+if TYPE_CHECKING:
+    from types import SimpleNamespace
 
 torch.set_num_threads(1)
 
@@ -32,6 +36,15 @@ def test_data() -> Path:
             f"no mini_refcoco/expected.json in {folder}; set {TEST_DATA_VARIABLE}"
         )
     return folder
+
+
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """Folder, config, predictions and scores of a test run on generated scenes."""
+    # Only who asks for it imports all that it takes.
+    from tests.evaluation.scenes_run import run_scenes  # noqa: PLC0415
+
+    return run_scenes(tmp_path_factory.mktemp("scenes"))
 
 
 @pytest.fixture(autouse=True)

@@ -65,11 +65,12 @@ class MaskCounts:
         union: np.ndarray = self.predicted + self.truth - self.intersection
         return union
 
-    def iou(self, empty: float = 1.0) -> np.ndarray:
+    def iou(self, empty: float | np.ndarray = 1.0) -> np.ndarray:
         """Intersection over union of each pair.
 
         Args:
-            empty: The value where both masks are empty, which the division leaves open.
+            empty: The value where both masks are empty, which the division leaves open;
+                one for all, or ``(N,)`` of them.
 
         Returns:
             ``(N,)`` float64 from 0 to 1.

@@ -20,6 +20,7 @@ from .mask_counts import MaskCounts, count_masks
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from .network_frame import NetworkFrame
     from .scored_image import ScoredImage
 
 
@@ -93,7 +94,40 @@ class NetworkInputRule:
 
 @dataclass(frozen=True)
 class BicubicRule:
-    """Probabilities resized bicubically, to the input and on to the original size.
+    """Probabilities resized bicubically to the original size.
+
+    The logits are brought to the size of the input bilinearly; corners are aligned both
+    times.
+
+    Attributes:
+        threshold: Probability above which a pixel belongs to the mask.
+    """
+
+    threshold: float
+    needs_soft_scores: bool = True
+
+    def count(self, image: ScoredImage) -> MaskCounts:
+        """Count at the original size.
+
+        Args:
+            image: K sentences.
+        """
+        logits, frame = image.maps()
+        maps = frame.cut(_bilinear(logits, frame.input_size, align_corners=True))
+        maps = functional.interpolate(
+            maps.sigmoid(), image.size, mode="bicubic", align_corners=True
+        )
+        truth = torch.from_numpy(image.true_masks)
+        return count_masks(maps[:, 0] > self.threshold, truth)
+
+
+@dataclass(frozen=True)
+class WarpedRule:
+    """Probabilities brought to the original size by a bicubic warp.
+
+    They are resized bicubically to the size of the input, corners aligned. The warp
+    then takes corner to corner and scales, without half a pixel's shift for the centres
+    of pixels: masks move by up to half a pixel to the upper left.
 
     Attributes:
         threshold: Probability above which a pixel belongs to the mask.
@@ -112,11 +146,36 @@ class BicubicRule:
         maps = functional.interpolate(
             logits.sigmoid(), frame.input_size, mode="bicubic", align_corners=True
         )
-        maps = functional.interpolate(
-            frame.cut(maps), image.size, mode="bicubic", align_corners=False
-        )
+        maps = warp_back(maps, frame, image.size)
         truth = torch.from_numpy(image.true_masks)
         return count_masks(maps[:, 0] > self.threshold, truth)
+
+
+def warp_back(maps: Tensor, frame: NetworkFrame, size: tuple[int, int]) -> Tensor:
+    """Sample maps at input size where an affine warp puts the pixels of the picture.
+
+    Args:
+        maps: ``(K, C, *input_size)``; 0 beyond their edges.
+        frame: Where the picture lies in them.
+        size: Height and width of the picture.
+
+    Returns:
+        ``(K, C, *size)``.
+    """
+    top, left, height, width = frame.content_box
+    rows = top + torch.arange(size[0]) * (height / size[0])
+    columns = left + torch.arange(size[1]) * (width / size[1])
+    # In PyTorch's units: the outer edges of the map lie at -1 and 1.
+    y = (2 * rows + 1) / frame.input_size[0] - 1
+    x = (2 * columns + 1) / frame.input_size[1] - 1
+    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).to(maps)
+    return functional.grid_sample(
+        maps,
+        grid.expand(len(maps), -1, -1, -1),
+        mode="bicubic",
+        padding_mode="zeros",
+        align_corners=False,
+    )
 
 
 @dataclass(frozen=True)

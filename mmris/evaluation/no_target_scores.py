@@ -9,11 +9,13 @@ whatever the mask: it cannot be told from masks.)
 
 from __future__ import annotations
 
+import numpy as np
+
 from .mask_counts import MaskCounts  # noqa: TC001  (doctests want it at run time)
 from .overlap_scores import overall_iou, precision_at
 
 
-def generalized_iou(counts: MaskCounts) -> float:
+def generalized_iou(counts: MaskCounts, targeted: np.ndarray | None = None) -> float:
     """Mean over all sentences of I / U, ``gIoU``.
 
     Empty masks: a sentence without target counts 1 if nothing is predicted, else 0; one
@@ -21,8 +23,9 @@ def generalized_iou(counts: MaskCounts) -> float:
 
     Args:
         counts: At least one pair.
+        targeted: See :func:`no_target_scores`.
     """
-    return 100.0 * float(counts.iou(empty=1.0).mean())
+    return 100.0 * float(counts.iou(_empty(counts, targeted)).mean())
 
 
 def cumulative_iou(counts: MaskCounts) -> float:
@@ -37,37 +40,45 @@ def cumulative_iou(counts: MaskCounts) -> float:
     return overall_iou(counts)
 
 
-def no_target_accuracy(counts: MaskCounts) -> float | None:
+def no_target_accuracy(
+    counts: MaskCounts, targeted: np.ndarray | None = None
+) -> float | None:
     """Share of the sentences without target for which nothing is predicted, ``N-acc``.
 
     Args:
         counts: Any number of pairs.
+        targeted: See :func:`no_target_scores`.
 
     Returns:
         The share; None if every sentence has a target, which leaves it open.
     """
-    without = counts.truth == 0
+    without = ~_targeted(counts, targeted)
     if not without.any():
         return None
     return 100.0 * float((counts.predicted[without] == 0).mean())
 
 
-def target_accuracy(counts: MaskCounts) -> float | None:
+def target_accuracy(
+    counts: MaskCounts, targeted: np.ndarray | None = None
+) -> float | None:
     """Share of the sentences with a target for which something is predicted, ``T-acc``.
 
     Args:
         counts: Any number of pairs.
+        targeted: See :func:`no_target_scores`.
 
     Returns:
         The share; None if no sentence has a target, which leaves it open.
     """
-    targeted = counts.truth > 0
-    if not targeted.any():
+    with_target = _targeted(counts, targeted)
+    if not with_target.any():
         return None
-    return 100.0 * float((counts.predicted[targeted] > 0).mean())
+    return 100.0 * float((counts.predicted[with_target] > 0).mean())
 
 
-def no_target_scores(counts: MaskCounts) -> dict[str, float]:
+def no_target_scores(
+    counts: MaskCounts, targeted: np.ndarray | None = None
+) -> dict[str, float]:
     """The scores above by their usual names, those that are defined.
 
     ``Prec@X`` of gRefCOCO is over sentences with a target only; here it is
@@ -75,6 +86,9 @@ def no_target_scores(counts: MaskCounts) -> dict[str, float]:
 
     Args:
         counts: At least one pair.
+        targeted: ``(N,)`` bool, whether a sentence has a target. None takes those with
+            a true mask that is not empty, which is the same unless masks were made
+            smaller: a small object may vanish.
 
     Example:
         >>> counts = MaskCounts.of([2, 0, 0], [4, 0, 5], [2, 0, 0])
@@ -82,15 +96,25 @@ def no_target_scores(counts: MaskCounts) -> dict[str, float]:
         ...  if "Prec" not in name}
         {'gIoU': 50.0, 'cIoU': 22.2, 'N-acc': 50.0, 'T-acc': 100.0}
     """
+    with_target = _targeted(counts, targeted)
     scores = {
-        "gIoU": generalized_iou(counts),
+        "gIoU": generalized_iou(counts, with_target),
         "cIoU": cumulative_iou(counts),
-        "N-acc": no_target_accuracy(counts),
-        "T-acc": target_accuracy(counts),
+        "N-acc": no_target_accuracy(counts, with_target),
+        "T-acc": target_accuracy(counts, with_target),
     }
-    targeted = counts.rows(counts.truth > 0)
-    if len(targeted):
+    some = counts.rows(with_target)
+    if len(some):
         for threshold in (0.7, 0.8, 0.9):
-            value = precision_at(targeted, threshold)
+            value = precision_at(some, threshold, empty=0.0)
             scores[f"targeted Prec@{threshold}"] = value
     return {name: value for name, value in scores.items() if value is not None}
+
+
+def _targeted(counts: MaskCounts, targeted: np.ndarray | None) -> np.ndarray:
+    return np.asarray(counts.truth > 0) if targeted is None else targeted
+
+
+def _empty(counts: MaskCounts, targeted: np.ndarray | None) -> np.ndarray:
+    """I / U of each sentence should both its masks be empty."""
+    return np.where(_targeted(counts, targeted), 0.0, 1.0)

@@ -13,6 +13,8 @@ import operator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from .mask_counts import MaskCounts
 
 # The X of Prec@X that papers print.
@@ -36,7 +38,7 @@ def overall_iou(counts: MaskCounts) -> float:
     return 100.0 * int(counts.intersection.sum()) / union if union else 100.0
 
 
-def mean_iou(counts: MaskCounts, *, empty: float = 1.0) -> float:
+def mean_iou(counts: MaskCounts, *, empty: float | np.ndarray = 1.0) -> float:
     """Mean over the sentences of I / U, ``mIoU``.
 
     Every sentence weighs the same, whatever the size of its object. CRIS and JMCELN
@@ -44,14 +46,18 @@ def mean_iou(counts: MaskCounts, *, empty: float = 1.0) -> float:
 
     Args:
         counts: At least one pair.
-        empty: I / U where both masks are empty.
+        empty: I / U where both masks are empty; one for all, or ``(N,)`` of them.
     """
     _require_pairs(counts)
     return 100.0 * float(counts.iou(empty).mean())
 
 
 def precision_at(
-    counts: MaskCounts, threshold: float, *, strict: bool = False, empty: float = 1.0
+    counts: MaskCounts,
+    threshold: float,
+    *,
+    strict: bool = False,
+    empty: float | np.ndarray = 1.0,
 ) -> float:
     """Share of sentences whose I / U reaches a threshold, ``Prec@X``.
 
@@ -63,7 +69,7 @@ def precision_at(
         counts: At least one pair.
         threshold: X, from 0 to 1.
         strict: Whether I / U must be above X and not only reach it.
-        empty: I / U where both masks are empty.
+        empty: I / U where both masks are empty; one for all, or ``(N,)`` of them.
     """
     _require_pairs(counts)
     reaches = operator.gt if strict else operator.ge
@@ -78,14 +84,15 @@ def check_thresholds(thresholds: tuple[float, ...], key: str) -> None:
         key: The config key, for the message.
 
     Raises:
-        ValueError: One is not above 0 and below 1, or stands twice.
+        ValueError: One is not above 0 and at most 1, or stands twice.
     """
     for value in thresholds:
         # Written so that NaN fails as well; True is an int.
-        if isinstance(value, bool) or not 0 < value < 1:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not 0 < value <= 1:
             raise ValueError(
-                f"{key} has {value!r}; thresholds are parts of 1, above 0 and below 1: "
-                "0.7 for Prec@0.7"
+                f"{key} has {value!r}; thresholds are parts of 1, above 0 and at most "
+                "1: 0.7 for Prec@0.7"
             )
     if len(set(thresholds)) < len(thresholds):
         raise ValueError(f"{key} is {list(thresholds)}; name each threshold once")

@@ -20,6 +20,7 @@ from .mask_rules import (
     NetworkInputRule,
     SmallGridRule,
     StoredMaskRule,
+    WarpedRule,
 )
 from .no_target_scores import no_target_scores
 from .overlap_scores import PRECISION_THRESHOLDS, mean_iou, overall_iou, precision_at
@@ -56,14 +57,17 @@ class Protocol:
         name: Key of ``PROTOCOLS``.
         of: The projects whose programs have these rules.
         rule: How masks are made and compared.
+        reports: The scores that the programs print, by mmris's names.
         sentences: Which of them count.
         strict: Whether ``Prec@X`` asks for an I / U above X rather than reaching it.
-        empty: I / U where both masks are empty.
+        empty: I / U where there is no target and nothing is predicted. Where a target
+            has vanished because masks were made smaller, nothing predicted is 0.
     """
 
     name: str
     of: str
     rule: MaskRule
+    reports: tuple[str, ...]
     sentences: Choice = every_sentence
     strict: bool = False
     empty: float = 1.0
@@ -79,61 +83,104 @@ class Protocol:
         """
         return np.asarray([self.sentences(entry) for entry in sentences], dtype=bool)
 
-    def scores(self, counts: MaskCounts) -> dict[str, float]:
+    def empty_iou(self, targeted: np.ndarray) -> np.ndarray:
+        """I / U of each sentence should both its masks be empty.
+
+        Args:
+            targeted: ``(N,)`` bool, whether a sentence has a target.
+
+        Returns:
+            ``(N,)`` float64.
+        """
+        return np.where(targeted, 0.0, self.empty)
+
+    def scores(self, counts: MaskCounts, targeted: np.ndarray) -> dict[str, float]:
         """Scores in percent.
 
         Args:
             counts: Of the sentences that count, at least one.
+            targeted: ``(N,)`` bool, whether a sentence has a target.
 
         Returns:
             ``oIoU``, ``mIoU`` and ``Prec@X``; where a sentence has no target, those of
             :func:`no_target_scores` besides.
         """
-        scores = {
-            "oIoU": overall_iou(counts),
-            "mIoU": mean_iou(counts, empty=self.empty),
-        }
+        empty = self.empty_iou(targeted)
+        scores = {"oIoU": overall_iou(counts), "mIoU": mean_iou(counts, empty=empty)}
         for threshold in PRECISION_THRESHOLDS:
             scores[f"Prec@{threshold}"] = precision_at(
-                counts, threshold, strict=self.strict, empty=self.empty
+                counts, threshold, strict=self.strict, empty=empty
             )
-        if (counts.truth == 0).any():
-            scores.update(no_target_scores(counts))
+        if not targeted.all():
+            scores.update(no_target_scores(counts, targeted))
         return scores
 
 
+_PRECISION = tuple(f"Prec@{value}" for value in PRECISION_THRESHOLDS)
+_OVERLAP = ("oIoU", "mIoU", *_PRECISION)
+_NO_TARGET = ("gIoU", "cIoU", "N-acc", "T-acc")
+_TARGETED = tuple(f"targeted Prec@{value}" for value in (0.7, 0.8, 0.9))
 _ALL = (
-    Protocol("mmris", "mmris", StoredMaskRule()),
-    Protocol("lavt", "LAVT: test.py", NetworkInputRule(align_corners=True), empty=0.0),
-    Protocol("rela", "ReLA (GRES)", NetworkInputRule(align_corners=False)),
-    Protocol("cris", "CRIS: testing", BicubicRule(0.35), strict=True, empty=0.0),
+    Protocol("mmris", "mmris", StoredMaskRule(), (*_OVERLAP, *_NO_TARGET, *_TARGETED)),
+    Protocol(
+        "lavt",
+        "LAVT: test.py",
+        NetworkInputRule(align_corners=True),
+        _OVERLAP,
+        empty=0.0,
+    ),
+    # Where every sentence has a target its gIoU is mIoU and its cIoU is oIoU.
+    Protocol(
+        "rela",
+        "ReLA (GRES)",
+        NetworkInputRule(align_corners=False),
+        ("oIoU", "mIoU", *_PRECISION[2:], *_NO_TARGET, *_TARGETED),
+    ),
+    Protocol(
+        "cris",
+        "CRIS: testing",
+        WarpedRule(0.35),
+        ("mIoU", *_PRECISION),
+        strict=True,
+        empty=0.0,
+    ),
     Protocol(
         "cris-val",
         "CRIS: validation",
-        BicubicRule(0.35),
+        WarpedRule(0.35),
+        ("mIoU", *_PRECISION),
         sentences=first_sentence,
         strict=True,
         empty=0.0,
     ),
-    Protocol("cgformer", "CGFormer: testing", BicubicRule(0.5), strict=True, empty=0.0),
+    Protocol(
+        "cgformer",
+        "CGFormer: testing",
+        BicubicRule(0.5),
+        _OVERLAP,
+        strict=True,
+        empty=0.0,
+    ),
     Protocol(
         "cgformer-val",
         "CGFormer: validation",
-        BicubicRule(0.5),
+        NetworkInputRule(align_corners=True),
+        _OVERLAP,
         sentences=last_sentence,
         strict=True,
         empty=0.0,
     ),
-    Protocol("cmpc", "CMSA, CMPC, CEFNet", DilatingRule()),
-    Protocol("shnet", "SHNet", SmallGridRule(160, 0.4), strict=True),
+    Protocol("cmpc", "CMSA, CMPC, CEFNet", DilatingRule(), _OVERLAP),
+    Protocol("shnet", "SHNet", SmallGridRule(160, 0.4), _OVERLAP, strict=True),
     Protocol(
         "mmdet",
         "mmdetection: RefCOCO configs",
         StoredMaskRule(),
+        ("oIoU", "mIoU"),
         sentences=first_sentence,
         empty=0.0,
     ),
-    Protocol("sa2va", "Sa2VA", StoredMaskRule()),
+    Protocol("sa2va", "Sa2VA", StoredMaskRule(), ("oIoU", "mIoU")),
 )
 PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in _ALL}
 

@@ -53,7 +53,7 @@ class RefSegMetric(BaseMetric):
     would lose sentences without a word.
 
     Args:
-        precision_thresholds: The X of ``Prec@X``, above 0 and below 1.
+        precision_thresholds: The X of ``Prec@X``, above 0 and at most 1.
         no_target_scores: Whether to add the scores of sets with several or no targets.
         boundary_iou: Whether to add boundary IoU, which takes about 2 ms a mask of
             480x640.

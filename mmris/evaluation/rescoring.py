@@ -15,8 +15,11 @@ from .scored_image import ScoredImage
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from torch import Tensor
+
     from .ground_truth import TrueImage, TrueSentence
     from .mask_runs import MaskRuns
+    from .network_frame import NetworkFrame
     from .prediction_file import Predictions
     from .protocols import Protocol
 
@@ -40,9 +43,14 @@ class ScoreTable:
     facts: tuple[SentenceFacts, ...]
 
     @property
+    def targeted(self) -> np.ndarray:
+        """``(N,)`` bool, whether a sentence has a target."""
+        return np.asarray([entry.area > 0 for entry in self.facts], dtype=bool)
+
+    @property
     def iou(self) -> np.ndarray:
         """``(N,)`` I / U."""
-        return self.counts.iou(self.protocol.empty)
+        return self.counts.iou(self.protocol.empty_iou(self.targeted))
 
     def rows(self, which: np.ndarray) -> ScoreTable:
         """Some of the sentences.
@@ -60,7 +68,7 @@ class ScoreTable:
 
     def scores(self) -> dict[str, float]:
         """Scores in percent."""
-        return self.protocol.scores(self.counts)
+        return self.protocol.scores(self.counts, self.targeted)
 
     def broken_down(self, names: Iterable[str]) -> dict[str, dict[str, float]]:
         """Scores of groups.
@@ -72,12 +80,13 @@ class ScoreTable:
             For each group ``sentences``, its size, ``oIoU`` and ``mIoU`` in percent.
         """
         table = {}
+        empty = self.protocol.empty_iou(self.targeted)
         for label, rows in group_rows(names, self.facts).items():
             part = self.counts.rows(rows)
             table[label] = {
                 "sentences": len(rows),
                 "oIoU": overall_iou(part),
-                "mIoU": mean_iou(part, empty=self.protocol.empty),
+                "mIoU": mean_iou(part, empty=empty[rows]),
             }
         return table
 
@@ -141,7 +150,7 @@ def match_predictions(
     Raises:
         ValueError: Predictions and truth are not of the same sentences or sizes.
     """
-    used = 0
+    known: set[int] = set()
     missing: list[int] = []
     for image in truth:
         pairs = []
@@ -150,22 +159,23 @@ def match_predictions(
             if place is None:
                 missing.append(sentence.sent_id)
             else:
+                known.add(sentence.sent_id)
                 pairs.append((sentence, place))
-        used += len(pairs)
         if pairs:
             yield image.index, _scored(predictions, image, pairs)
     if missing and not partial:
         raise ValueError(
             f"{predictions.path} has no mask for {len(missing)} of "
-            f"{len(missing) + used} sentences, the first of them sent_id {missing[0]}. "
-            "Check that predictions and annotations are of one split; --partial scores "
-            "those that are there"
+            f"{len(missing) + len(known)} sentences, the first of them sent_id "
+            f"{missing[0]}. Check that predictions and annotations are of one split; "
+            "--partial scores those that are there"
         )
-    if not used or used < len(predictions.place):
+    unknown = [number for number in predictions.place if number not in known]
+    if unknown:
         raise ValueError(
-            f"{predictions.path} has masks for {len(predictions.place) - used} "
-            "sentences that the annotations do not have. Check that both are of one "
-            "dataset, partition and split"
+            f"{predictions.path} has masks for {len(unknown)} sentences that the "
+            f"annotations do not have, the first of them sent_id {unknown[0]}. Check "
+            "that both are of one dataset, partition and split"
         )
 
 
@@ -185,13 +195,28 @@ def _scored(
             )
         masks.append(mask)
     sentences = tuple(sentence for sentence, _ in pairs)
-    source = predictions.images[pairs[0][1][0]]
-    logits = None
-    if source.soft_file is not None:
-        logits = source.logits()
-        order = [row for _, (_, row) in pairs]
-        logits = logits[order] if logits is not None else None
-    return ScoredImage(image.size, sentences, tuple(masks), logits, source.frame)
+    logits, frame = _soft_scores(predictions, [place for _, place in pairs])
+    return ScoredImage(image.size, sentences, tuple(masks), logits, frame)
+
+
+def _soft_scores(
+    predictions: Predictions, places: list[tuple[int, int]]
+) -> tuple[Tensor | None, NetworkFrame | None]:
+    """The maps of a picture's sentences and their frame, or neither."""
+    entries = {where for where, _ in places}
+    sources = [predictions.images[where] for where in entries]
+    if any(source.soft_file is None for source in sources):
+        return None, None
+    if len(sources) > 1:
+        raise ValueError(
+            f"{predictions.path} has the sentences of a picture in {len(sources)} "
+            f"entries, among them sent_id {sources[0].sent_ids[0]} and "
+            f"{sources[1].sent_ids[0]}: with soft scores a picture is one entry. Write "
+            "the predictions again with tools/test.py --out FILE --soft-scores"
+        )
+    logits = sources[0].logits()
+    rows = [row for _, row in places]
+    return (None if logits is None else logits[rows]), sources[0].frame
 
 
 def _table(

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -8,6 +9,8 @@ from mmris.evaluation.mask_rules import (
     NetworkInputRule,
     SmallGridRule,
     StoredMaskRule,
+    WarpedRule,
+    warp_back,
 )
 from mmris.evaluation.network_frame import NetworkFrame
 from mmris.evaluation.scored_image import ScoredImage
@@ -46,7 +49,7 @@ def found(rule, image):
             "network_input",
             {"align_corners": False},
         ),
-        (BicubicRule(0.35), "bicubic", {"threshold": 0.35}),
+        (WarpedRule(0.35), "warped", {"threshold": 0.35}),
         (BicubicRule(0.5), "bicubic", {"threshold": 0.5}),
         (DilatingRule(), "dilating", {}),
         (SmallGridRule(7, 0.4), "small_grid", {"side": 7, "threshold": 0.4}),
@@ -88,7 +91,7 @@ def test_a_pixel_grows_from_four_to_nine():
 
 def test_a_threshold_of_035_takes_more():
     image, *_ = random_image(SQUASHED)
-    low, high = BicubicRule(0.35).count(image), BicubicRule(0.5).count(image)
+    low, high = WarpedRule(0.35).count(image), WarpedRule(0.5).count(image)
     assert (low.predicted >= high.predicted).all()
     assert low.predicted.sum() > high.predicted.sum()
 
@@ -96,8 +99,32 @@ def test_a_threshold_of_035_takes_more():
 def test_stored_masks_cannot_answer_for_other_thresholds():
     image, *_ = random_image(SQUASHED)
     bare = ScoredImage(image.size, image.truth, image.predicted)
-    for rule in (BicubicRule(0.35), DilatingRule(), SmallGridRule(7, 0.4)):
+    rules = (BicubicRule(0.5), WarpedRule(0.35), DilatingRule(), SmallGridRule(7, 0.4))
+    for rule in rules:
         assert rule.needs_soft_scores
         with pytest.raises(ValueError, match="masks and no soft scores.*--soft-scores"):
             rule.count(bare)
     assert len(StoredMaskRule().count(bare)) == 6
+
+
+def test_the_warp_is_that_of_opencv():
+    """Which rounds places to 1/32 of a pixel."""
+    rng = np.random.default_rng(0)
+    smooth = cv2.GaussianBlur(rng.random((40, 48)).astype(np.float32), (0, 0), 3)
+    frame = NetworkFrame((40, 48), (4, 0, 32, 48))
+    height, width = 50, 75
+    corners = [[0, 0], [width, 0], [0, height]]
+    places = [[0, 4], [48, 4], [0, 36]]  # of the box, as (x, y)
+    matrix = cv2.getAffineTransform(np.float32(places), np.float32(corners))
+    expected = cv2.warpAffine(
+        smooth, matrix, (width, height), flags=cv2.INTER_CUBIC, borderValue=0.0
+    )
+    found = warp_back(torch.from_numpy(smooth)[None, None], frame, (height, width))
+    np.testing.assert_allclose(found[0, 0].numpy(), expected, atol=0.02)
+    assert np.abs(expected).max() > 0.4
+    # Half-pixel centres would put it elsewhere.
+    cut = cv2.resize(smooth[4:36], (width, height), interpolation=cv2.INTER_CUBIC)
+    assert (
+        np.abs(cut - expected)[2:-2, 2:-2].mean()
+        > 5 * np.abs(found[0, 0].numpy() - expected)[2:-2, 2:-2].mean()
+    )

@@ -117,13 +117,26 @@ def test_options_add_scores():
     assert scores["mIoU_category_2"] == scores["mIoU_words_4-5"] == 100.0
 
 
-@pytest.mark.parametrize("thresholds", [[7], [0.5, 1.0], [0], [-0.5], [True], [np.nan]])
+@pytest.mark.parametrize(
+    "thresholds", [[7], [0.5, 1.01], [0], [-0.5], [True], [np.nan], [np.inf], ["0.5"]]
+)
 def test_thresholds_that_no_ratio_reaches_are_refused(thresholds):
-    message = "precision_thresholds of RefSegMetric has .*above 0 and below 1"
+    message = "precision_thresholds of RefSegMetric has .*above 0 and at most 1"
     with pytest.raises(ValueError, match=message):
         RefSegMetric(precision_thresholds=thresholds)
     with pytest.raises(ValueError, match="name each threshold once"):
         RefSegMetric(precision_thresholds=[0.5, 0.5])
+
+
+def test_a_threshold_of_1_asks_for_the_true_mask_itself():
+    truth = np.ones((2, 2, 3), int)
+    guess = truth.copy()
+    guess[1, 0, 0] = 0
+    metric = RefSegMetric(precision_thresholds=[0.8, 1])
+    metric.process(None, [sample(guess, truth)])
+    scores = metric.evaluate(1)
+    assert scores["Prec@1"] == 50.0
+    assert scores["Prec@0.8"] == 100.0
 
 
 def test_unknown_breakdowns_are_refused():

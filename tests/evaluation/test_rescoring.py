@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import json
 
@@ -18,7 +19,7 @@ from mmris.evaluation.boundary_scores import boundary_scores
 from mmris.evaluation.protocols import PROTOCOLS
 from mmris.evaluation.scored_image import decode_runs
 from mmris.models.segmentors.restore import restore_logits
-from tests.evaluation.conftest import BREAKDOWNS
+from tests.evaluation.scenes_run import BREAKDOWNS
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +153,8 @@ def test_predictions_of_another_split_are_refused(scenes, predictions):
     with pytest.raises(ValueError, match="has no mask for .* are of one split"):
         score_predictions(predictions, other, [PROTOCOLS["mmris"]])
     other = read_ground_truth(open_annotations(scenes.config, split="testA"))
-    with pytest.raises(ValueError, match="sentences that the annotations do not have"):
+    message = r"sentences that the annotations do not have, the first .* sent_id \d+\."
+    with pytest.raises(ValueError, match=message):
         score_predictions(predictions, other, [PROTOCOLS["mmris"]], partial=True)
 
 
@@ -171,8 +173,8 @@ def test_masks_at_another_size_are_refused(predictions, truth, tmp_path):
 
 
 def test_a_protocol_without_sentences_is_refused(predictions, truth):
-    nothing = PROTOCOLS["mmris"].__class__(
-        "none", "nobody", PROTOCOLS["mmris"].rule, sentences=lambda sentence: False
+    nothing = dataclasses.replace(
+        PROTOCOLS["mmris"], name="none", sentences=lambda sentence: False
     )
     with pytest.raises(ValueError, match="protocol none takes none of the sentences"):
         score_predictions(predictions, truth, [nothing])
@@ -189,3 +191,26 @@ def test_maps_are_taken_for_their_sentences(predictions, truth):
     assert [mask.area for mask in one.predicted[::-1]] == [
         mask.area for mask in other.predicted
     ]
+
+
+def test_maps_of_a_picture_in_several_entries_are_refused(predictions, truth, tmp_path):
+    """Each entry would take the one file of maps for its own."""
+
+    def in_two(line):
+        whole = json.loads(line)
+        halves = []
+        for part in (slice(0, 1), slice(1, None)):
+            names = ("sent_ids", "expressions", "counts")
+            halves.append({**whole, **{name: whole[name][part] for name in names}})
+        assert all(half["sent_ids"] for half in halves)
+        return "".join(json.dumps(half) + "\n" for half in halves)
+
+    split = without(predictions, tmp_path, 0, in_two)
+    with pytest.raises(ValueError, match="in 2 entries, .*: with soft scores a pict"):
+        score_predictions(split, truth, [PROTOCOLS["lavt"]])
+    bare = [dataclasses.replace(image, soft_file=None) for image in split.images]
+    tables = score_predictions(
+        dataclasses.replace(split, images=bare), truth, [PROTOCOLS["mmris"]]
+    )
+    ours = score_predictions(predictions, truth, [PROTOCOLS["mmris"]])
+    assert tables["mmris"].scores() == ours["mmris"].scores()

@@ -91,9 +91,33 @@ def network_input(logits, truth, input_size, box, *, align_corners):
 
 
 def bicubic(logits, truth, input_size, box, *, threshold):
-    maps = resize(sigmoid(logits), input_size, align_corners=True, row=cubic_row)
-    maps = resize(cut(maps, box), truth.shape, align_corners=False, row=cubic_row)
+    """CGFormer: one bicubic step from the input to the picture, corners aligned."""
+    maps = sigmoid(cut(resize(logits, input_size, align_corners=True), box))
+    maps = resize(maps, truth.shape, align_corners=True, row=cubic_row)
     return maps > threshold, truth
+
+
+def cubic_sample(row, place):
+    """The value between the entries of a row, 0 beyond its ends."""
+    base = math.floor(place)
+    value = 0.0
+    for k in range(base - 1, base + 3):
+        if 0 <= k < len(row):
+            value += cubic_weight(place - k) * row[k]
+    return value
+
+
+def warped(logits, truth, input_size, box, *, threshold):
+    """CRIS: scaling alone gives the place of a pixel in the input."""
+    maps = resize(sigmoid(logits), input_size, align_corners=True, row=cubic_row)
+    top, left, height, width = box
+    out = np.zeros(truth.shape)
+    for y in range(truth.shape[0]):
+        for x in range(truth.shape[1]):
+            column = left + x * width / truth.shape[1]
+            line = top + y * height / truth.shape[0]
+            out[y, x] = cubic_sample([cubic_sample(m, column) for m in maps], line)
+    return out > threshold, truth
 
 
 def dilating(logits, truth, input_size, box):

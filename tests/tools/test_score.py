@@ -3,7 +3,6 @@ import json
 import pytest
 
 from mmris.evaluation.protocols import PROTOCOLS
-from tests.evaluation.conftest import scenes  # noqa: F401  (a fixture)
 from tests.load_tool import load_tool
 
 
@@ -13,11 +12,11 @@ def score_tool():
 
 
 @pytest.fixture
-def words(scenes):  # noqa: F811
+def words(scenes):
     return [str(scenes.folder / "first.jsonl"), str(scenes.config)]
 
 
-def bare(scenes, tmp_path):  # noqa: F811
+def bare(scenes, tmp_path):
     """The predictions without soft scores."""
     header, *lines = (scenes.folder / "first.jsonl").read_text().splitlines()
     changed = json.dumps({**json.loads(header), "soft_scores": None})
@@ -26,7 +25,7 @@ def bare(scenes, tmp_path):  # noqa: F811
     return str(path)
 
 
-def test_a_table_of_all_protocols(score_tool, words, scenes, tmp_path, capsys):  # noqa: F811
+def test_a_table_of_all_protocols(score_tool, words, scenes, tmp_path, capsys):
     report = tmp_path / "scores.json"
     more = ["--protocol", "all", "--json", str(report), "--intervals", "--boundary"]
     more += ["--breakdown", "size", "category"]
@@ -51,7 +50,7 @@ def test_a_table_of_all_protocols(score_tool, words, scenes, tmp_path, capsys): 
     assert f"{scenes.scores['oIoU']:.2f}" in printed
 
 
-def test_masks_alone_answer_what_they_can(score_tool, words, scenes, tmp_path, capsys):  # noqa: F811
+def test_masks_alone_answer_what_they_can(score_tool, words, scenes, tmp_path, capsys):
     path = bare(scenes, tmp_path)
     assert score_tool.main([path, words[1], "--protocol", "all"]) == 0
     printed = capsys.readouterr().out
@@ -95,7 +94,7 @@ def test_thresholds(words, tmp_path, capsys):
     assert "choose a threshold on val" not in printed
 
 
-def test_thresholds_of_a_test_split_are_warned_of(scenes, words, tmp_path, capsys):  # noqa: F811
+def test_thresholds_of_a_test_split_are_warned_of(scenes, words, tmp_path, capsys):
     tool = load_tool("analysis_tools/threshold")
     header, *lines = (scenes.folder / "first.jsonl").read_text().splitlines()
     changed = json.dumps({**json.loads(header), "split": "testA"})
@@ -106,7 +105,7 @@ def test_thresholds_of_a_test_split_are_warned_of(scenes, words, tmp_path, capsy
     assert "These are predictions of testA: choose a thr" in capsys.readouterr().out
 
 
-def test_soft_scores_belong_to_a_file(test_tool, scenes, tmp_path, capsys):  # noqa: F811
+def test_soft_scores_belong_to_a_file(test_tool, scenes, tmp_path, capsys):
     words = [str(scenes.config), str(scenes.folder / "first.pth"), "--soft-scores"]
     assert test_tool.main([*words, "--work-dir", str(tmp_path)]) == 2
     assert "--soft-scores adds the network's maps to what --out" in (

@@ -104,10 +104,12 @@ def score(args: argparse.Namespace) -> int:
 
 
 def _scores(table: ScoreTable, args: argparse.Namespace) -> dict[str, Any]:
+    scores = table.scores()
     entry: dict[str, Any] = {
         "of": table.protocol.of,
         "sentences": len(table.counts),
-        "scores": table.scores(),
+        "scores": scores,
+        "reported": [name for name in scores if name in table.protocol.reports],
     }
     if args.intervals:
         entry["intervals"] = {
@@ -132,20 +134,24 @@ def _print_scores(report: dict[str, dict[str, Any]]) -> None:
         dict.fromkeys(name for entry in report.values() for name in entry["scores"])
     )
     rows = [["protocol", "sentences", *names]]
+    some_unreported = False
     for name, entry in report.items():
-        values = [entry["scores"].get(key) for key in names]
-        rows.append(
-            [
-                name,
-                str(entry.get("sentences", "")),
-                *("" if value is None else f"{value:.2f}" for value in values),
-            ]
-        )
+        reported = entry.get("reported", entry["scores"])
+        cells = []
+        for key in names:
+            value = entry["scores"].get(key)
+            cell = "" if value is None else f"{value:.2f}"
+            if cell and key not in reported:
+                cell, some_unreported = f"({cell})", True
+            cells.append(cell)
+        rows.append([name, str(entry.get("sentences", "")), *cells])
         if "intervals" in entry:
             ends = [entry["intervals"].get(key) for key in names]
             spans = ["" if x is None else f"{x[0]:.1f}-{x[1]:.1f}" for x in ends]
             rows.append(["  95 %", "", *spans])
     _print_table(rows)
+    if some_unreported:
+        print("\n(In brackets: by the rules of a program that does not print it.)")
 
 
 def _print_groups(

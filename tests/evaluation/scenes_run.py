@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from types import SimpleNamespace
 
-import pytest
 import torch
 from mmengine.registry import DefaultScope
 
@@ -57,10 +56,8 @@ def write_checkpoint(path, config, seed):
     torch.save({"state_dict": model.state_dict(), "meta": {}}, path)
 
 
-@pytest.fixture(scope="session")
-def scenes(tmp_path_factory):
-    """Config, predictions of two models and the scores of the first run."""
-    folder = tmp_path_factory.mktemp("scenes")
+def run_scenes(folder):
+    """Config, predictions of two models and the scores of the first, in a folder."""
     config = folder / "scenes.py"
     base = REPOSITORY / "configs" / "baseline" / "baseline_tiny_shapes.py"
     config.write_text(CONFIG.format(base=str(base), breakdowns=BREAKDOWNS))
