@@ -1,8 +1,10 @@
 from .base_ref_dataset import BaseRefDataset
 from .json_ref_dataset import JsonRefDataset
 from .masks import decode_segmentations
+from .phrasecut_dataset import PhraseCutDataset
 from .refer_dataset import ReferDataset
 from .refer_files import read_refer_records
+from .referit_dataset import ReferItDataset
 from .safe_pickle import load_plain_pickle
 from .shapes_ref_dataset import ShapesRefDataset
 from .transforms import (
@@ -20,9 +22,11 @@ __all__ = [
     "LoadRefImage",
     "LoadRefMasks",
     "PackRefInputs",
+    "PhraseCutDataset",
     "RefRandomFlip",
     "RefResize",
     "ReferDataset",
+    "ReferItDataset",
     "ShapesRefDataset",
     "decode_segmentations",
     "load_plain_pickle",

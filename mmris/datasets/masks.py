@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from .drawn_polygons import draw_polygons
+from .mat_masks import read_mat_mask
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+# Keys of parts that are no COCO segmentations, and are decoded as others do it.
+MAT_FILE = "mat_file"
+DRAWN_POLYGONS = "drawn_polygons"
 
 # A polygon may leave its picture a little. One that leaves it by far is an error of
 # units, and pycocotools would take memory for every pixel of its outline.
@@ -26,7 +33,9 @@ def decode_segmentations(
     Args:
         segmentations: One entry for each annotation: a list of polygons ``[x0, y0, x1,
             y1, ...]`` in pixels, a run-length encoding ``{"size": [height, width],
-            "counts": ...}``, compressed or not, or a list of those.
+            "counts": ...}``, compressed or not, or a list of those. Instead of an
+            encoding ``{"mat_file": path}`` has it read by :func:`read_mat_mask`, and
+            ``{"drawn_polygons": polygons}`` drawn by :func:`draw_polygons`.
         height: Height of the image in pixels.
         width: Width of the image in pixels.
 
@@ -34,8 +43,9 @@ def decode_segmentations(
         ``(height, width)`` uint8 of 0 and 1; no segmentation gives an empty mask.
 
     Raises:
-        ValueError: A polygon is malformed, or a run-length encoding is malformed or of
-            another size.
+        FileNotFoundError: A file of a mask is missing.
+        ValueError: A polygon is malformed, or a run-length encoding or a file is
+            malformed or of another size.
     """
     merged = _merge(segmentations, height, width)
     if merged is None:
@@ -126,13 +136,26 @@ def encode_parts(segmentation: Any, height: int, width: int) -> list[Any]:
     for number, part in enumerate(parts):
         try:
             if isinstance(part, dict):
-                encodings.append(_run_lengths(part, height, width))
+                encodings.append(_encoding(part, height, width))
             else:
                 _check_polygon(part, height, width)
                 encodings.extend(coco_mask.frPyObjects([list(part)], height, width))
-        except ValueError as error:
-            raise ValueError(f"part {number} of the segmentation {error}") from None
+        except (ValueError, FileNotFoundError) as error:
+            message = f"part {number} of the segmentation {error}"
+            raise type(error)(message) from None
     return encodings
+
+
+def _encoding(part: dict[str, Any], height: int, width: int) -> Any:
+    if MAT_FILE in part:
+        mask = read_mat_mask(str(part[MAT_FILE]), height, width)
+    elif DRAWN_POLYGONS in part:
+        for polygon in part[DRAWN_POLYGONS]:
+            _check_coordinates(polygon, height, width)
+        mask = draw_polygons(part[DRAWN_POLYGONS], height, width)
+    else:
+        return _run_lengths(part, height, width)
+    return coco_mask.encode(np.asfortranarray(mask))
 
 
 def _check_polygon(polygon: Any, height: int, width: int) -> None:
@@ -144,6 +167,10 @@ def _check_polygon(polygon: Any, height: int, width: int) -> None:
             f"has {len(polygon)} coordinates; a polygon needs an even number of them, "
             "6 or more"
         )
+    _check_coordinates(polygon, height, width)
+
+
+def _check_coordinates(polygon: Any, height: int, width: int) -> None:
     limit = MAX_OUTSIDE * max(height, width)
     for value in polygon:
         # Written so that NaN fails as well.

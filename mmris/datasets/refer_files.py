@@ -5,14 +5,12 @@ gRefCOCO's ``grefs(<partition>).json`` is one of them, with several targets or n
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from mmengine.logging import print_log
-
 from .annotation_checks import check_unique, read_annotation_file, required_field
+from .blank_sentences import leave_out_blank_sentences
 
 TextField = Literal["sent", "raw"]
 
@@ -66,8 +64,7 @@ def read_refer_records(
         for number, entry in selected
         if (reference := _reference(entry, text_field, f"{path}, entry {number}"))
     ]
-    _leave_out_blank_sentences(references, path)
-    references = [reference for reference in references if reference["sentences"]]
+    references = leave_out_blank_sentences(references, path)
     if not references:
         raise ValueError(f"{path}: no reference of split {split!r} has a sentence")
     check_unique(
@@ -169,21 +166,6 @@ def _reference(
         "category_id": categories.pop() if len(categories) == 1 else -1,
         "sentences": sentences,
     }
-
-
-def _leave_out_blank_sentences(references: list[dict[str, Any]], path: Path) -> None:
-    blank = []
-    for reference in references:
-        sentences = reference["sentences"]
-        blank += [s["sent_id"] for s in sentences if not s["text"].strip()]
-        reference["sentences"] = [s for s in sentences if s["text"].strip()]
-    if blank:
-        print_log(
-            f"{path}: {len(blank)} sentences have no text and are left out, the first "
-            f"of them sent_id {blank[0]}",
-            logger="current",
-            level=logging.WARNING,
-        )
 
 
 def _annotations(entry: dict[str, Any], where: str) -> list[int]:

@@ -8,7 +8,7 @@ import pytest
 from mmengine.config import Config
 
 from mmris.registry import DATASETS
-from mmris.utils.config import load_config, switch_dataset
+from mmris.utils.config import METHOD_KEYS, load_config, switch_dataset
 from tests.conftest import REPOSITORY
 from tests.datasets.own_data import POLYGON, write_entries, write_picture
 
@@ -20,33 +20,80 @@ CONFIGS = {
     "refcoco_plus": ("refcoco+", "unc", ("train", "val", "testA")),
     "refcocog": ("refcocog", "umd", ("train", "val", "test")),
     "refcocog_google": ("refcocog", "google", ("train", "val", "val")),
+    "grefcoco": ("grefcoco", "unc", ("train", "val", "testA")),
+    "refclef": ("refclef", "unc", ("train", "val", "testA")),
+    "refclef_berkeley": ("refclef", "berkeley", ("train", "val", "test")),
+    "rrsisd": ("rrsisd", "unc", ("train", "val", "test")),
+}
+OTHER_CONFIGS = {
+    "referit": ("data", ("trainval", "test", "test")),
+    "phrasecut": ("data/VGPhraseCut_v0", ("train", "val", "test")),
+}
+# Pictures elsewhere than in COCO's folder, and scores besides the usual ones.
+IMAGE_DIRS = {
+    "refclef": "images/saiapr_tc-12",
+    "refclef_berkeley": "images/saiapr_tc-12",
+    "rrsisd": "images/rrsisd/JPEGImages",
+}
+METRICS = {
+    "grefcoco": {"no_target_scores": True},
+    "phrasecut": {"precision_thresholds": (0.3, 0.5, 0.7, 0.9)},
 }
 
 
 @pytest.mark.parametrize("name", list(CONFIGS))
 def test_config_names_dataset_partition_and_splits(name):
-    config = Config.fromfile(FOLDER / f"{name}.py")
     folder, partition, splits = CONFIGS[name]
-    loaders = ["train_dataloader", "val_dataloader", "test_dataloader"]
-    assert set(config) == {*loaders, "val_evaluator", "test_evaluator"}
-    assert config.val_evaluator == config.test_evaluator == {"type": "RefSegMetric"}
-    for key, split in zip(loaders, splits, strict=True):
-        training = key == "train_dataloader"
-        loader = config[key]
-        sampler = "InfiniteSampler" if training else "DefaultSampler"
-        assert loader.sampler == {"type": sampler, "shuffle": training}
-        dataset = dict(loader.dataset)
-        assert dataset.pop("test_mode", False) is not training
-        built = DATASETS.build({**dataset, "lazy_init": True})
+    images = IMAGE_DIRS.get(name, "images/mscoco/images/train2014")
+    for built, split in zip(build_all(name), splits, strict=True):
         assert (built.dataset, built.partition, built.split) == (
             folder,
             partition,
             split,
         )
         assert built.data_root == "data"
+        assert built.data_prefix["img_path"] == f"data/{images}"
 
 
-@pytest.mark.parametrize("name", ["refcoco", "refcocog"])
+@pytest.mark.parametrize("name", list(OTHER_CONFIGS))
+def test_config_of_another_layout_names_root_and_splits(name):
+    root, splits = OTHER_CONFIGS[name]
+    built = build_all(name)
+    assert [dataset.split for dataset in built] == list(splits)
+    assert {dataset.data_root for dataset in built} == {root}
+
+
+def build_all(name):
+    """The three datasets of a config, which has nothing else in it."""
+    config = Config.fromfile(FOLDER / f"{name}.py")
+    loaders = ["train_dataloader", "val_dataloader", "test_dataloader"]
+    assert set(config) == {*loaders, "val_evaluator", "test_evaluator"}
+    metric = {"type": "RefSegMetric", **METRICS.get(name, {})}
+    assert config.val_evaluator == config.test_evaluator == metric
+    datasets = []
+    for key in loaders:
+        training = key == "train_dataloader"
+        loader = config[key]
+        sampler = "InfiniteSampler" if training else "DefaultSampler"
+        assert loader.sampler == {"type": sampler, "shuffle": training}
+        dataset = dict(loader.dataset)
+        assert dataset.pop("test_mode", False) is not training
+        datasets.append(DATASETS.build({**dataset, "lazy_init": True}))
+    return datasets
+
+
+@pytest.mark.parametrize("name", [*CONFIGS, *OTHER_CONFIGS])
+def test_any_method_switches_to_each(name):
+    config = load_config(REPOSITORY / "configs/baseline/baseline_tiny_shapes.py")
+    of_method = {key: config.train_dataloader.dataset[key] for key in METHOD_KEYS}
+    switch_dataset(config, name)
+    source = Config.fromfile(FOLDER / f"{name}.py")
+    expected = {**source.train_dataloader.dataset, **of_method}
+    assert config.train_dataloader.dataset == expected
+    assert config.val_evaluator == source.val_evaluator
+
+
+@pytest.mark.parametrize("name", ["refcoco", "refcocog", "grefcoco"])
 def test_config_reads_real_files(name, test_data):
     config = Config.fromfile(FOLDER / f"{name}.py")
     root = str(test_data / "mini_refcoco")
@@ -54,7 +101,14 @@ def test_config_reads_real_files(name, test_data):
         len(DATASETS.build({**config[key].dataset, "data_root": root}))
         for key in ("train_dataloader", "val_dataloader", "test_dataloader")
     ]
-    assert lengths == {"refcoco": [129, 4, 3], "refcocog": [22, 4, 6]}[name]
+    assert (
+        lengths
+        == {
+            "refcoco": [129, 4, 3],
+            "refcocog": [22, 4, 6],
+            "grefcoco": [38, 4, 3],
+        }[name]
+    )
 
 
 def test_own_data_of_another_place_takes_a_file(tmp_path):

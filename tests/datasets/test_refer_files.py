@@ -9,7 +9,7 @@ import pickle
 import numpy as np
 import pytest
 
-from mmris.datasets import decode_segmentations, refer_files
+from mmris.datasets import blank_sentences, decode_segmentations
 from mmris.datasets.refer_files import read_refer_records
 
 SQUARE = [[1, 1, 5, 1, 5, 5, 1, 5]]
@@ -383,7 +383,8 @@ def test_instances_without_a_table_are_named(content, read):
 @pytest.mark.parametrize("text", ["", " \t\n"])
 def test_sentences_without_text_are_left_out_and_told(content, read, monkeypatch, text):
     said = []
-    monkeypatch.setattr(refer_files, "print_log", lambda line, **_: said.append(line))
+    say = lambda line, **_: said.append(line)  # noqa: E731
+    monkeypatch.setattr(blank_sentences, "print_log", say)
     references, instances = content
     references[0]["sentences"][1]["sent"] = text
     references[1]["sentences"][0]["sent"] = text

@@ -24,6 +24,7 @@ class LoadRefMasks(BaseTransform):
     ``gt_masks``.
 
     Raises:
+        FileNotFoundError: A mask's file is missing.
         ValueError: A segmentation is malformed, or the picture was flipped already.
     """
 
@@ -56,11 +57,11 @@ class LoadRefMasks(BaseTransform):
                 results["height"],
                 results["width"],
             )
-        except ValueError as error:
+        except (ValueError, FileNotFoundError) as error:
             expression = list(results["mask_index"]).index(reference)
-            raise ValueError(
+            raise type(error)(
                 f"image {results['image_id']} ({results['img_path']}), ref_id "
                 f"{results['ref_ids'][expression]}, annotations "
                 f"{results['ann_ids'][expression]}: {error}. Correct it in the "
-                "annotation file"
+                "data set"
             ) from None
