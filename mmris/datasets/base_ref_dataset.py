@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -14,11 +15,13 @@ from mmris.utils import seeded_random_state
 
 from .distractors import count_distractors
 from .image_keys import file_key
+from .index_files import IndexSource, open_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from .image_keys import ImageKey
+    from .record_index import RecordIndex
 
 Sampling = Literal["sentence", "reference", "image"]
 
@@ -28,7 +31,7 @@ class BaseRefDataset(BaseDataset):
 
     A subclass gives records, one an image, through :meth:`load_data_list`::
 
-        dict(image_id=int, img_path=str, height=int, width=int,
+        dict(image_id=int, img_path=str or file_name=str, height=int, width=int,
              references=[dict(ref_id=int, ann_ids=[int, ...], category_id=int,
                               segmentations=[polygons or RLE, ...],
                               sentences=[dict(sent_id=int, text=str, kind=str), ...])])
@@ -38,7 +41,11 @@ class BaseRefDataset(BaseDataset):
     nothing in the picture is a reference without annotations. ``kind`` names a
     group of expressions that scores are broken down by, ``""`` for none. A reference
     may have ``num_distractors``, see :func:`count_distractors`. A record may have
-    ``image_keys``, a list of the picture's names, see :meth:`image_keys`.
+    ``image_keys``, a list of the picture's names, see :meth:`image_keys`. A
+    ``file_name`` is below the folder ``data_prefix["img_path"]``.
+
+    Large annotation files are read once, if :meth:`index_source` says which they are;
+    from then on an index of them is, which all processes share.
 
     The pipeline receives of a record what one item needs: ``image_id``, ``img_path``,
     ``height``, ``width``, ``expressions`` (K strings), ``ref_ids``, ``ann_ids``,
@@ -98,6 +105,9 @@ class BaseRefDataset(BaseDataset):
         self.sampling = sampling
         self.expressions_per_image = expressions_per_image
         self.seed = seed
+        self._index: RecordIndex | None = None
+        # Which records of the index are taken.
+        self._positions = np.zeros(0, dtype=np.int64)
         self._items = np.zeros((0, 3), dtype=np.int64)
         self._visits = torch.zeros(0, dtype=torch.int32)
         super().__init__(
@@ -126,24 +136,70 @@ class BaseRefDataset(BaseDataset):
         """
         return None
 
+    def index_source(self) -> IndexSource | None:
+        """The files and options that decide the records, for an index of them.
+
+        A subclass that gives them promises that nothing else changes what
+        :meth:`load_data_list` gives, and that its records have a ``file_name`` and are
+        made of what JSON knows.
+
+        Returns:
+            None if no index is to be made, or if a file is missing, so that
+            :meth:`load_data_list` says so.
+        """
+        return None
+
     def full_init(self) -> None:
-        """Read the annotations and lay out the items."""
+        """Read the annotations, or their index, and lay out the items."""
         if self._fully_initialized:
             return
-        super().full_init()
-        # Rows (image, reference, sentence); -1 leaves the choice to the draw.
-        rows: list[tuple[int, int, int]] = []
-        for image in range(super().__len__()):
-            if self.test_mode or self.sampling == "image":
-                rows.append((image, -1, -1))
-                continue
-            for reference, entry in enumerate(self.record(image)["references"]):
-                if self.sampling == "reference":
-                    rows.append((image, reference, -1))
-                else:
-                    sentences = range(len(entry["sentences"]))
-                    rows.extend((image, reference, sentence) for sentence in sentences)
-        self._set_items(np.asarray(rows, dtype=np.int64))
+        source = self.index_source() if self.serialize_data else None
+        # What filter_data of a subclass looks at, an index cannot know of.
+        if source is None or type(self).filter_data is not BaseDataset.filter_data:
+            super().full_init()
+            references, sentences = self._count_records()
+        else:
+            self._index = open_index(source, self.load_data_list)
+            self._positions = self._chosen_positions(len(self._index))
+            self._fully_initialized: bool = True
+            references, sentences = self._index.counts(self._positions)
+        self._set_items(self._lay_out(references, sentences))
+
+    def _count_records(self) -> tuple[np.ndarray, np.ndarray]:
+        """References of each record, and sentences of each reference."""
+        groups = [self.record(image)["references"] for image in range(self.num_images)]
+        references = [len(group) for group in groups]
+        sentences = [len(entry["sentences"]) for group in groups for entry in group]
+        return np.asarray(references, np.int64), np.asarray(sentences, np.int64)
+
+    def _chosen_positions(self, count: int) -> np.ndarray:
+        """Positions of the records that ``indices`` takes."""
+        positions = np.arange(count)
+        if self._indices is None:
+            return positions
+        if isinstance(self._indices, int):
+            first = self._indices >= 0
+            return positions[: self._indices] if first else positions[self._indices :]
+        return positions[np.asarray(self._indices, dtype=np.int64)]
+
+    def _lay_out(self, references: np.ndarray, sentences: np.ndarray) -> np.ndarray:
+        """Rows (image, reference, sentence); -1 leaves the choice to the draw.
+
+        Args:
+            references: ``(I,)`` int64, references of each image.
+            sentences: ``(R,)`` int64, sentences of each reference, image by image.
+
+        Returns:
+            ``(items, 3)`` int64.
+        """
+        image = np.arange(len(references))
+        if self.test_mode or self.sampling == "image":
+            return np.stack([image, *[np.full_like(image, -1)] * 2], axis=1)
+        image, reference = np.repeat(image, references), _count_up(references)
+        if self.sampling == "reference":
+            return np.stack([image, reference, np.full_like(image, -1)], axis=1)
+        rows = [np.repeat(image, sentences), np.repeat(reference, sentences)]
+        return np.stack([*rows, _count_up(sentences)], axis=1)
 
     def _set_items(self, items: np.ndarray) -> None:
         if not len(items):
@@ -200,7 +256,7 @@ class BaseRefDataset(BaseDataset):
     def num_images(self) -> int:
         """Number of images."""
         self.full_init()
-        return int(super().__len__())
+        return int(super().__len__() if self._index is None else len(self._positions))
 
     def record(self, image: int) -> dict[str, Any]:
         """The record of an image.
@@ -208,7 +264,14 @@ class BaseRefDataset(BaseDataset):
         Args:
             image: Its position, from 0 to ``num_images - 1``.
         """
-        record: dict[str, Any] = super().get_data_info(image)
+        if self._index is None:
+            record: dict[str, Any] = super().get_data_info(image)
+        else:
+            record = self._index.record(int(self._positions[image]))
+            record["sample_idx"] = image if image >= 0 else self.num_images + image
+        if "file_name" in record:
+            folder = Path(self.data_prefix["img_path"])
+            record["img_path"] = str(folder / record.pop("file_name"))
         return record
 
     def image_keys(self, image: int) -> tuple[ImageKey, ...]:
@@ -224,7 +287,7 @@ class BaseRefDataset(BaseDataset):
             picture of Visual Genome may be COCO's as well.
         """
         record = self.record(image)
-        keys: tuple[ImageKey, ...] = tuple(record.get("image_keys", ()))
+        keys = tuple((name, number) for name, number in record.get("image_keys", ()))
         return keys or (file_key(record["img_path"]),)
 
     def image_ids(self) -> dict[str, set[int | str]]:
@@ -312,3 +375,10 @@ class BaseRefDataset(BaseDataset):
         self._visits[idx] += 1
         with seeded_random_state(self.seed, idx % len(self), visit):
             return self.pipeline(self.get_data_info(idx))
+
+
+def _count_up(lengths: np.ndarray) -> np.ndarray:
+    """0, 1, ..., n - 1 for each n, one after the other."""
+    starts = np.cumsum(lengths) - lengths
+    counted: np.ndarray = np.arange(lengths.sum()) - np.repeat(starts, lengths)
+    return counted

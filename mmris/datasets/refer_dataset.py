@@ -9,8 +9,9 @@ from mmris.registry import DATASETS
 
 from .base_ref_dataset import BaseRefDataset
 from .image_keys import SAIAPR
+from .index_files import IndexSource
 from .nearby_files import find_one_level_off, what_lies_at
-from .refer_files import TextField, read_refer_records
+from .refer_files import TextField, find_references, read_refer_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -122,12 +123,25 @@ class ReferDataset(BaseRefDataset):
         if not image_folder.is_dir():
             raise self._no_image_folder(image_folder, records[0]["file_name"])
         for record in records:
-            file_name = record.pop("file_name")
-            record["img_path"] = str(image_folder / file_name)
-            stem = Path(file_name).stem
+            stem = Path(record["file_name"]).stem
             if self.dataset in SAIAPR_FOLDERS and stem.isdecimal():
                 record["image_keys"] = [(SAIAPR, int(stem))]
         return records
+
+    def index_source(self) -> IndexSource | None:
+        """The two files of the partition, with dataset, split and text."""
+        folder = Path(self.ann_file).parent
+        instances = folder / "instances.json"
+        if not instances.is_file() or not Path(self.data_prefix["img_path"]).is_dir():
+            return None
+        return IndexSource(
+            files=(find_references(folder, self.partition), instances),
+            options={
+                "dataset": self.dataset,
+                "split": self.split,
+                "text_field": self.text_field,
+            },
+        )
 
     def _no_image_folder(self, folder: Path, file_name: str) -> FileNotFoundError:
         other = find_one_level_off(folder, file_name)

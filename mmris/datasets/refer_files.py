@@ -57,7 +57,7 @@ def read_refer_records(
             f"text_field is {text_field!r}; choose one of {get_args(TextField)}"
         )
     folder = Path(folder)
-    path = _partition_file(folder, partition)
+    path = find_references(folder, partition)
     selected = _select(_read_list(path), split, path)
     references = [
         reference
@@ -73,7 +73,17 @@ def read_refer_records(
     return _join(references, folder / "instances.json", path)
 
 
-def _partition_file(folder: Path, partition: str) -> Path:
+def find_references(folder: Path, partition: str) -> Path:
+    """Find the references of a partition.
+
+    Args:
+        folder: Folder with ``refs(<partition>)`` or ``grefs(<partition>)``, ``.json``
+            or ``.p``; JSON comes first.
+        partition: Who split the data.
+
+    Raises:
+        FileNotFoundError: There is neither; the message lists the partitions.
+    """
     for name in ("refs", "grefs"):
         for suffix in (".json", ".p"):
             path = folder / f"{name}({partition}){suffix}"

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmengine.fileio import LocalBackend, register_backend
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 BACKEND = "atomic"
 
 
-def write_atomically(path: str | Path, content: bytes) -> None:
+def write_atomically(path: str | Path, content: Buffer) -> None:
     """Write a file beside its name and rename it when it is on the disk.
+
+    Processes that write the same file at once, also on several hosts, each write a
+    whole one, and the last stays.
 
     Args:
         path: The file; one that is there is replaced.
@@ -19,7 +27,8 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # Not the number of the process: other hosts and containers have the same ones.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with temporary.open("wb") as file:
             file.write(content)
