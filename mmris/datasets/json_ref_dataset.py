@@ -40,14 +40,15 @@ class JsonRefDataset(BaseRefDataset):
 
     ``mask`` is a list of polygons ``[x0, y0, x1, y1, ...]`` in pixels, a COCO
     run-length encoding, compressed or not, or the path of a PNG file whose pixels are
-    not 0 on the object (or equal to ``mask_value``, if the entry has it). ``split``,
-    ``kind``, ``category``, ``image_id``, ``ref_id`` and ``sent_ids`` are optional; any
-    other key is refused. Entries of the same picture become one record. The page
-    ``docs/en/own_data.md`` has the details.
+    not 0 on the object (or equal to ``mask_value``, if the entry has it). An entry
+    whose sentences are about nothing in the picture has ``"no_target": true`` instead.
+    ``split``, ``kind``, ``category``, ``image_id``, ``ref_id`` and ``sent_ids`` are
+    optional; any other key is refused. Entries of the same picture become one record.
+    The page ``docs/en/own_data.md`` has the details.
 
     Fields, pictures' sizes and masks of the chosen split are checked when the file is
     read, so that training does not stop at a bad one later. Masks are kept as
-    run-length encodings. All masks have at least one pixel.
+    run-length encodings. All masks that are given have at least one pixel.
 
     Masks are in the pixels of the picture as they are stored: a turn that EXIF data
     ask for is ignored, with a warning.
@@ -121,8 +122,8 @@ class JsonRefDataset(BaseRefDataset):
                 if header.turned:
                     turned.append(image)
             record = records[image]
-            mask = masks.read(entry, record["height"], record["width"])
-            record["references"].append(_reference(entry, mask, numbers))
+            found = masks.read(entry, record["height"], record["width"])
+            record["references"].append(_reference(entry, found, numbers))
         if turned:
             print_log(
                 f"{path}: the EXIF data of {len(turned)} pictures ask viewers to turn "
@@ -197,13 +198,14 @@ def _record(path: Path, header: PictureHeader, numbers: EntryNumbers) -> dict[st
 
 
 def _reference(
-    entry: RefEntry, mask: dict[str, Any], numbers: EntryNumbers
+    entry: RefEntry, masks: list[dict[str, Any]], numbers: EntryNumbers
 ) -> dict[str, Any]:
     return {
         "ref_id": numbers.ref_id,
-        "ann_ids": [numbers.ref_id],
+        # An object is known by its entry; where there is none, there is no object.
+        "ann_ids": [numbers.ref_id] if masks else [],
         "category_id": numbers.category_id,
-        "segmentations": [mask],
+        "segmentations": masks,
         "sentences": [
             {"sent_id": number, "text": text, "kind": entry.kind}
             for number, text in zip(numbers.sent_ids, entry.sentences, strict=True)

@@ -31,7 +31,7 @@ class MaskReader:
         self.folder = folder
         self._last: tuple[str, np.ndarray] | None = None
 
-    def read(self, entry: RefEntry, height: int, width: int) -> dict[str, Any]:
+    def read(self, entry: RefEntry, height: int, width: int) -> list[dict[str, Any]]:
         """Read the mask of an entry.
 
         What of polygons lies outside the picture is cut off.
@@ -42,17 +42,21 @@ class MaskReader:
             width: Width of its picture in pixels.
 
         Returns:
-            A compressed COCO run-length encoding with at least one pixel.
+            A compressed COCO run-length encoding with at least one pixel; none if the
+            entry is about nothing in the picture.
 
         Raises:
             FileNotFoundError: No such PNG file.
             ValueError: The mask is malformed, empty, outside the picture or of another
                 size.
         """
+        if entry.mask is None:
+            return []
         try:
             if isinstance(entry.mask, str):
-                return self._from_file(entry.mask, entry.mask_value, (height, width))
-            return _from_shapes(entry.mask, height, width)
+                size = height, width
+                return [self._from_file(entry.mask, entry.mask_value, size)]
+            return [_from_shapes(entry.mask, height, width)]
         except (ValueError, FileNotFoundError) as error:
             raise type(error)(f"{entry.where}: 'mask': {error}") from None
 

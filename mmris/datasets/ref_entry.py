@@ -19,6 +19,10 @@ _FIELDS: dict[str, tuple[tuple[type, ...], str]] = {
         (int,),
         "the value of the object's pixels in the PNG file, 0 or more",
     ),
+    "no_target": (
+        (bool,),
+        "true if the sentences are about nothing in the picture, and there is no 'mask'",
+    ),
     "split": ((str,), 'the name of a split, such as "train" or "val"'),
     "kind": ((str,), "the name of a group that scores are broken down by"),
     "category": ((str,), "the name of a category"),
@@ -58,7 +62,8 @@ class RefEntry:
     Args:
         where: File and place in it, for messages.
         image: Path of the picture.
-        mask: Polygons, a run-length encoding or the path of a PNG file.
+        mask: Polygons, a run-length encoding or the path of a PNG file; None if the
+            sentences are about nothing in the picture.
         sentences: One sentence or several, none of them blank.
         mask_value: Value of the object's pixels in the PNG file; None takes all that
             are not 0.
@@ -72,7 +77,7 @@ class RefEntry:
 
     where: str
     image: str
-    mask: list[Any] | dict[str, Any] | str
+    mask: list[Any] | dict[str, Any] | str | None
     sentences: tuple[str, ...]
     mask_value: int | None
     split: str | None
@@ -105,19 +110,26 @@ def parse_ref_entry(value: Any, where: str) -> RefEntry:
     for name in fields:
         if name not in _FIELDS:
             raise _unknown(name, where)
-    for name in _REQUIRED:
-        if name not in fields:
-            raise ValueError(f"{where} has no {name!r}; write {_FIELDS[name][1]}")
     for name, entry in fields.items():
         kinds, meaning = _FIELDS[name]
-        if not isinstance(entry, kinds) or isinstance(entry, bool):
+        if not isinstance(entry, kinds) or isinstance(entry, bool) != (
+            kinds == (bool,)
+        ):
             raise ValueError(f"{where}: {name!r} is {entry!r:.80}; expected {meaning}")
+    no_target = fields.get("no_target", False)
+    for name in _REQUIRED:
+        if name not in fields and not (name == "mask" and no_target):
+            raise ValueError(f"{where} has no {name!r}; write {_FIELDS[name][1]}")
+    if no_target and "mask" in fields:
+        raise ValueError(
+            f"{where} has 'no_target' and a 'mask'. Remove the one that is wrong"
+        )
     _check_mask_value(fields, where)
     sentences = _sentences(fields["sentences"], where)
     return RefEntry(
         where=where,
         image=_path(fields["image"], where),
-        mask=fields["mask"],
+        mask=fields.get("mask"),
         sentences=sentences,
         mask_value=fields.get("mask_value"),
         split=fields.get("split"),
@@ -154,7 +166,7 @@ def _check_mask_value(fields: dict[str, Any], where: str) -> None:
         raise ValueError(
             f"{where}: 'mask_value' is {value}; expected {_FIELDS['mask_value'][1]}"
         )
-    if not isinstance(fields["mask"], str):
+    if not isinstance(fields.get("mask"), str):
         raise ValueError(
             f"{where} has 'mask_value', but its 'mask' is no path of a PNG file. "
             "Remove 'mask_value'"

@@ -53,6 +53,15 @@ def make(root, entries=ENTRIES, *, name="own.jsonl", **options):
     return JsonRefDataset(ann_file=name, data_root=str(root), **options)
 
 
+def test_an_entry_about_nothing_has_an_empty_mask(root):
+    nothing = {"image": "a.png", "sentences": ["a dog", "cat"], "no_target": True}
+    entries = [entry(), nothing]
+    dataset = make(root, entries, test_mode=True, pipeline=[LoadRefMasks()])
+    assert dataset[0]["gt_masks"].any((1, 2)).tolist() == [True, False, False]
+    assert dataset[0]["ann_ids"] == [[0], [], []]
+    assert dataset[0]["ref_ids"] == [0, 1, 1]
+
+
 @pytest.mark.parametrize("name", ["own.json", "own.jsonl"])
 def test_entries_of_a_picture_become_one_record(root, name):
     dataset = make(root, name=name, split="train", test_mode=True)

@@ -47,7 +47,7 @@ def forms():
 @pytest.mark.parametrize("form", list(forms()))
 def test_all_forms_give_the_same_pixels(tmp_path, form):
     Image.fromarray(box_mask() * 255).save(tmp_path / "a.png")
-    encoding = MaskReader(tmp_path).read(make_entry(forms()[form]), HEIGHT, WIDTH)
+    (encoding,) = MaskReader(tmp_path).read(make_entry(forms()[form]), HEIGHT, WIDTH)
     np.testing.assert_array_equal(decode(encoding), box_mask())
 
 
@@ -61,18 +61,18 @@ def test_objects_of_one_file_are_told_apart_and_the_file_is_read_once(
     monkeypatch.setattr(Image, "open", lambda *a: opened.append(a) or original(*a))
     for value in (1, 2, None):
         entry = make_entry("a.png", mask_value=value)
-        found = decode(reader.read(entry, HEIGHT, WIDTH))
+        found = decode(*reader.read(entry, HEIGHT, WIDTH))
         expected = numbers > 0 if value is None else numbers == value
         np.testing.assert_array_equal(found, expected)
     assert len(opened) == 1
     Image.fromarray(1 - box_mask()).save(tmp_path / "b.png")
-    found = decode(reader.read(make_entry("b.png"), HEIGHT, WIDTH))
+    found = decode(*reader.read(make_entry("b.png"), HEIGHT, WIDTH))
     np.testing.assert_array_equal(found, 1 - box_mask())
 
 
 def test_what_is_outside_the_picture_is_cut_off():
     wide = [[3, 2, 30, 2, 30, 6, 3, 6]]
-    found = decode(MaskReader(None).read(make_entry(wide), HEIGHT, WIDTH))
+    found = decode(*MaskReader(None).read(make_entry(wide), HEIGHT, WIDTH))
     expected = np.zeros((HEIGHT, WIDTH), np.uint8)
     expected[2:6, 3:] = 1
     np.testing.assert_array_equal(found, expected)

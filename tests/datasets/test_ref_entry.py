@@ -45,9 +45,22 @@ def test_masks_of_all_forms():
     assert entry.mask_value == 0
 
 
+def test_sentences_about_nothing_need_no_mask():
+    about_nothing = {"image": "a.jpg", "sentences": "a cup", "no_target": True}
+    assert parse_ref_entry(about_nothing, WHERE).mask is None
+    assert parse_ref_entry({**PLAIN, "no_target": False}, WHERE).mask == PLAIN["mask"]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"no_target": True}, "has 'no_target' and a 'mask'. Remove the one that"),
+        ({"mask": None, "no_target": False}, "has no 'mask'; write polygons"),
+        ({"no_target": 1}, "'no_target' is 1; expected true if the sentences are"),
+        (
+            {"mask": None, "no_target": True, "mask_value": 3},
+            "has 'mask_value', but its 'mask' is no path",
+        ),
         ({"sentense": "x"}, r"unknown key 'sentense'; did you mean 'sentences'\? The"),
         ({"Mask": []}, r"unknown key 'Mask'; did you mean 'mask'\?"),
         ({"expression": "x"}, r"unknown key 'expression'; did you mean 'sentences'\?"),
