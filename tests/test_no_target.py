@@ -21,7 +21,7 @@ LOSSES = {
 
 
 def batches():
-    """Empty masks beside others, of one image and of all, and nothing but empty ones."""
+    """Empty masks beside others, and nothing but empty ones."""
     mixed = [
         parts.make_item(3, SIZE, masks_at=SIZE),
         parts.make_item(1, SIZE, masks_at=SIZE, image_id=1),

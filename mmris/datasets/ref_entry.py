@@ -21,7 +21,7 @@ _FIELDS: dict[str, tuple[tuple[type, ...], str]] = {
     ),
     "no_target": (
         (bool,),
-        "true if the sentences are about nothing in the picture, and there is no 'mask'",
+        "true if the sentences are about nothing in the picture, without a 'mask'",
     ),
     "split": ((str,), 'the name of a split, such as "train" or "val"'),
     "kind": ((str,), "the name of a group that scores are broken down by"),
