@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from mmengine.config import Config
-from mmengine.logging import MMLogger, print_log
+from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 
 from mmris.models import RefSegmentor
@@ -16,6 +16,7 @@ from mmris.registry import MODELS
 from mmris.utils import check_fit, load_checkpoint_file
 from mmris.utils.checkpoint_fit import state_of
 from mmris.utils.config import load_config
+from mmris.utils.quiet_log import quiet_log
 
 from .stored_config import stored_config
 
@@ -110,13 +111,8 @@ def load_weights(model: torch.nn.Module, checkpoint: str | Path) -> None:
 
 def _init_weights(model: RefSegmentor) -> None:
     """Initialise without the report on each parameter that training wants."""
-    logger = MMLogger.get_current_instance()
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
+    with quiet_log():
         model.init_weights()
-    finally:
-        logger.setLevel(level)
 
 
 def _read_config(path: str | Path) -> Config:

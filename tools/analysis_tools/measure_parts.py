@@ -22,6 +22,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from mmris.benchmark import input_size
 from mmris.registry import MODELS
 from mmris.structures import TextFeatures
 from mmris.utils.peak_memory import LargestTensor, peak_growth
@@ -66,25 +67,6 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3, help="of the timed call")
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args(arguments)
-
-
-def input_size(config: Config) -> tuple[int, int]:
-    """Height and width that the test pipeline resizes to.
-
-    Args:
-        config: Of a model.
-
-    Raises:
-        ValueError: It does not resize.
-    """
-    for step in config.test_dataloader.dataset.pipeline:
-        if step["type"] == "RefResize":
-            height, width = step["size"]
-            return height, width
-    raise ValueError(
-        "test_dataloader.dataset.pipeline has no RefResize, which says the input size; "
-        "give a config with a test pipeline"
-    )
 
 
 def random_text(model: RefSegmentor, expressions: int, words: int) -> TextFeatures:

@@ -1,0 +1,59 @@
+"""How fast models are, how much memory they take, and whether every mode agrees.
+
+``tools/analysis_tools/benchmark.py`` is the program; ``docs/en/performance.md`` has
+what it found.
+"""
+
+from .equality import Equality, compare, one_by_one
+from .measurement import (
+    Effort,
+    Measurement,
+    PartFigures,
+    measure_inference,
+    measure_training,
+    parameters_by_part,
+)
+from .memory import PeakMemory, measure_memory
+from .modes import PLAIN, PRECISIONS, Mode, Precision
+from .random_case import (
+    RandomBatch,
+    build_random_model,
+    input_size,
+    random_batch,
+    random_sentences,
+)
+from .record import Record, describe_machine, read_record
+from .timing import Deadline, Spread, Stopwatch, take_turns
+from .work import count_flops, count_parameters
+
+__all__ = [
+    "PLAIN",
+    "PRECISIONS",
+    "Deadline",
+    "Effort",
+    "Equality",
+    "Measurement",
+    "Mode",
+    "PartFigures",
+    "PeakMemory",
+    "Precision",
+    "RandomBatch",
+    "Record",
+    "Spread",
+    "Stopwatch",
+    "build_random_model",
+    "compare",
+    "count_flops",
+    "count_parameters",
+    "describe_machine",
+    "input_size",
+    "measure_inference",
+    "measure_memory",
+    "measure_training",
+    "one_by_one",
+    "parameters_by_part",
+    "random_batch",
+    "random_sentences",
+    "read_record",
+    "take_turns",
+]

@@ -1,0 +1,24 @@
+"""Keeps MMEngine from reporting every parameter."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from mmengine.logging import MMLogger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def quiet_log() -> Iterator[None]:
+    """While active, MMEngine's log has warnings and errors only."""
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
