@@ -1,4 +1,5 @@
 from .base_ref_dataset import BaseRefDataset
+from .hub_ref_dataset import HubRefDataset
 from .json_ref_dataset import JsonRefDataset
 from .masks import decode_segmentations
 from .phrasecut_dataset import PhraseCutDataset
@@ -18,6 +19,7 @@ from .transforms import (
 
 __all__ = [
     "BaseRefDataset",
+    "HubRefDataset",
     "JsonRefDataset",
     "LoadRefImage",
     "LoadRefMasks",
