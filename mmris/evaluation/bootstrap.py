@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .no_target_scores import TARGETED_THRESHOLDS
 from .overlap_scores import PRECISION_THRESHOLDS
 
 if TYPE_CHECKING:
@@ -65,21 +66,17 @@ class ImageSums:
     Args:
         table: The sentences.
         images: The pictures to have rows for, in this order.
-    """
 
-    names = ("oIoU", "mIoU", *(f"Prec@{value}" for value in PRECISION_THRESHOLDS))
+    Attributes:
+        names: Of the scores, those of ``table.scores()``.
+    """
 
     def __init__(self, table: ScoreTable, images: np.ndarray) -> None:
         row = np.searchsorted(images, table.image)
-        iou = table.iou
-        reaches = np.greater if table.protocol.strict else np.greater_equal
-        columns = [
-            table.counts.intersection.astype(np.float64),
-            table.counts.union.astype(np.float64),
-            np.ones_like(iou),
-            iou,
-            *(reaches(iou, value) for value in PRECISION_THRESHOLDS),
-        ]
+        ratios = _ratios(table)
+        self.names = tuple(ratios)
+        columns = [above for above, _ in ratios.values()]
+        columns += [below for _, below in ratios.values()]
         self.sums = np.stack(
             [np.bincount(row, column, len(images)) for column in columns], axis=1
         )
@@ -91,17 +88,43 @@ class ImageSums:
             weights: ``(R, images)``, how often each picture is in each draw.
 
         Returns:
-            ``(R, scores)`` in percent, in the order of ``names``.
+            ``(R, scores)`` in percent, in the order of ``names``; NaN where a draw has
+            none of the sentences that a score is of.
         """
         return _scores(weights @ self.sums)
 
 
+def _ratios(table: ScoreTable) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Each score as two sums over sentences, of which it is the ratio."""
+    counts, iou, targeted = table.counts, table.iou, table.targeted
+    ones = np.ones(len(counts))
+    reaches = np.greater if table.protocol.strict else np.greater_equal
+    ratios = {"oIoU": (counts.intersection, counts.union), "mIoU": (iou, ones)}
+    for value in PRECISION_THRESHOLDS:
+        ratios[f"Prec@{value}"] = (reaches(iou, value), ones)
+    if targeted.all():
+        return ratios
+    nothing = counts.predicted == 0
+    generalized = counts.iou(np.where(targeted, 0.0, 1.0))
+    ratios["gIoU"] = (generalized, ones)
+    ratios["cIoU"] = ratios["oIoU"]
+    ratios["N-acc"] = (nothing & ~targeted, ~targeted)
+    if targeted.any():
+        ratios["T-acc"] = (~nothing & targeted, targeted)
+        for value in TARGETED_THRESHOLDS:
+            reached = targeted & (generalized >= value)
+            ratios[f"targeted Prec@{value}"] = (reached, targeted)
+    return ratios
+
+
 def _scores(totals: np.ndarray) -> np.ndarray:
-    """From sums ``(R, columns)`` to scores ``(R, scores)``."""
+    """From sums ``(R, 2 scores)`` to scores ``(R, scores)``."""
+    above, below = np.split(totals, 2, axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        overall = np.where(totals[:, 1] > 0, totals[:, 0] / totals[:, 1], 1.0)
-    means = totals[:, 3:] / totals[:, 2:3]
-    return 100.0 * np.concatenate([overall[:, None], means], axis=1)
+        ratio = above / below
+    # oIoU where all masks are empty.
+    ratio[:, 0] = np.where(below[:, 0] > 0, ratio[:, 0], 1.0)
+    return np.asarray(100.0 * ratio)
 
 
 def bootstrap_intervals(
@@ -131,7 +154,7 @@ def bootstrap_intervals(
     value = sums.scores(np.ones((1, len(images))))[0]
     return {
         name: Interval(float(value[k]), float(low[k]), float(high[k]))
-        for k, name in enumerate(ImageSums.names)
+        for k, name in enumerate(sums.names)
     }
 
 
@@ -191,7 +214,7 @@ def paired_differences(
         name: Difference(
             float(value[k]), float(low[k]), float(high[k]), float(p_value[k])
         )
-        for k, name in enumerate(ImageSums.names)
+        for k, name in enumerate(one.names)
     }
 
 
@@ -208,5 +231,5 @@ def _chunks(images: int, resamples: int) -> list[int]:
 
 
 def _percentiles(drawn: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    low, high = np.nanquantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return low, high

@@ -14,6 +14,9 @@ import numpy as np
 from .mask_counts import MaskCounts  # noqa: TC001  (doctests want it at run time)
 from .overlap_scores import overall_iou, precision_at
 
+# The X of Prec@X that the release prints, of sentences with a target.
+TARGETED_THRESHOLDS = (0.7, 0.8, 0.9)
+
 
 def generalized_iou(counts: MaskCounts, targeted: np.ndarray | None = None) -> float:
     """Mean over all sentences of I / U, ``gIoU``.
@@ -105,7 +108,7 @@ def no_target_scores(
     }
     some = counts.rows(with_target)
     if len(some):
-        for threshold in (0.7, 0.8, 0.9):
+        for threshold in TARGETED_THRESHOLDS:
             value = precision_at(some, threshold, empty=0.0)
             scores[f"targeted Prec@{threshold}"] = value
     return {name: value for name, value in scores.items() if value is not None}

@@ -22,7 +22,7 @@ from .mask_rules import (
     StoredMaskRule,
     WarpedRule,
 )
-from .no_target_scores import no_target_scores
+from .no_target_scores import TARGETED_THRESHOLDS, no_target_scores
 from .overlap_scores import PRECISION_THRESHOLDS, mean_iou, overall_iou, precision_at
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Protocol:
 _PRECISION = tuple(f"Prec@{value}" for value in PRECISION_THRESHOLDS)
 _OVERLAP = ("oIoU", "mIoU", *_PRECISION)
 _NO_TARGET = ("gIoU", "cIoU", "N-acc", "T-acc")
-_TARGETED = tuple(f"targeted Prec@{value}" for value in (0.7, 0.8, 0.9))
+_TARGETED = tuple(f"targeted Prec@{value}" for value in TARGETED_THRESHOLDS)
 _ALL = (
     Protocol("mmris", "mmris", StoredMaskRule(), (*_OVERLAP, *_NO_TARGET, *_TARGETED)),
     Protocol(

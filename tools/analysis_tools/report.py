@@ -25,7 +25,7 @@ from mmris.evaluation import (
 )
 from mmris.evaluation.annotation_options import add_annotation_options, open_chosen
 from mmris.evaluation.breakdowns import check_breakdowns
-from mmris.evaluation.report import Run, write_report
+from mmris.evaluation.report import Run, check_report_options, write_report
 from mmris.utils.tool_errors import run_tool
 
 if TYPE_CHECKING:
@@ -59,16 +59,18 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def report(args: argparse.Namespace) -> int:
     """Score and write."""
     check_breakdowns(args.breakdown, "--breakdown")
+    out = Path(args.out)
+    check_report_options(out, args.cases)
     dataset = open_chosen(args)
     paths = [args.predictions, *([args.compare] if args.compare else [])]
     runs = []
-    for path in paths:
+    for path, name in zip(paths, run_names(paths), strict=True):
         predictions = read_predictions(path)
         (protocol,) = find_protocols(["mmris"], has_soft_scores=False)
         tables = score_predictions(predictions, read_ground_truth(dataset), [protocol])
-        runs.append(Run(Path(path).stem, predictions, tables[protocol.name]))
+        runs.append(Run(name, predictions, tables[protocol.name]))
     write_report(
-        Path(args.out),
+        out,
         runs,
         dataset,
         breakdowns=args.breakdown,
@@ -77,6 +79,23 @@ def report(args: argparse.Namespace) -> int:
     )
     print(f"written: {args.out}")
     return 0
+
+
+def run_names(paths: Sequence[str]) -> list[str]:
+    """Short names of runs that differ: the file's, with its folder, or the whole path.
+
+    Args:
+        paths: Of their predictions.
+    """
+    files = [Path(path).absolute() for path in paths]
+    for names in (
+        [file.stem for file in files],
+        [f"{file.parent.name}/{file.stem}" for file in files],
+        [str(file) for file in files],
+    ):
+        if len(set(names)) == len(names):
+            return names
+    return [f"{file.stem} ({place})" for place, file in enumerate(files, start=1)]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmris.evaluation import (
@@ -24,6 +23,7 @@ from mmris.evaluation import (
 from mmris.evaluation.annotation_options import add_annotation_options, open_chosen
 from mmris.evaluation.boundary_scores import boundary_scores
 from mmris.evaluation.breakdowns import check_breakdowns
+from mmris.utils.atomic_files import write_atomically
 from mmris.utils.tool_errors import run_tool
 
 if TYPE_CHECKING:
@@ -99,7 +99,8 @@ def score(args: argparse.Namespace) -> int:
             _print_groups(name, report[name]["groups"], dataset)
     if args.json is not None:
         content = {"header": predictions.header, "protocols": report}
-        Path(args.json).write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+        text = json.dumps(content, indent=2) + "\n"
+        write_atomically(args.json, text.encode())
     return 0
 
 

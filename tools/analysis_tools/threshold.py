@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmris.evaluation import (
@@ -22,6 +21,7 @@ from mmris.evaluation import (
     threshold_curve,
 )
 from mmris.evaluation.annotation_options import add_annotation_options, open_chosen
+from mmris.utils.atomic_files import write_atomically
 from mmris.utils.tool_errors import run_tool
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def measure(args: argparse.Namespace) -> int:
     if split is not None and split != "val":
         print(f"\nThese are predictions of {split}: choose a threshold on val.")
     if args.json is not None:
-        Path(args.json).write_text(json.dumps(as_dict(curve), indent=2) + "\n", "utf-8")
+        text = json.dumps(as_dict(curve), indent=2) + "\n"
+        write_atomically(args.json, text.encode())
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,15 +18,15 @@ from mmris.visualization.overlays import draw_mask, fit
 from mmris.visualization.palette import PREDICTION_COLOR, TRUTH_COLOR, LineStyle
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from mmris.datasets import BaseRefDataset
     from mmris.evaluation.ground_truth import TrueImage, TrueSentence
     from mmris.evaluation.prediction_file import Predictions
     from mmris.evaluation.rescoring import ScoreTable
+    from mmris.visualization.palette import Color
 
-_SIDE = 240
-_GAP = 6
+_SIDE = 320
 
 
 @dataclass(frozen=True)
@@ -97,59 +97,133 @@ def choose_changes(
     return {"gained": cases(gained[:count]), "lost": cases(lost[:count])}
 
 
+@dataclass(frozen=True)
+class Panel:
+    """A small picture.
+
+    Attributes:
+        address: Its content as a ``data:`` address.
+        width: In pixels.
+        height: In pixels.
+    """
+
+    address: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class DrawnCase:
+    """A sentence with its pictures.
+
+    Attributes:
+        text: The sentence.
+        targeted: Whether it names anything.
+        image_id: Number of its picture.
+        picture: The picture alone.
+        predicted: What each run predicted.
+        truth: The true mask.
+    """
+
+    text: str
+    targeted: bool
+    image_id: int
+    picture: Panel
+    predicted: tuple[Panel, ...]
+    truth: Panel
+
+
+@dataclass
+class Drawing:
+    """The sentences of a report.
+
+    Attributes:
+        cases: By number of the sentence.
+        missing: Files of pictures that are not there.
+    """
+
+    cases: dict[int, DrawnCase] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+
+
 def draw_cases(
     dataset: BaseRefDataset,
     runs: Sequence[Predictions],
     sent_ids: set[int],
-) -> Mapping[int, tuple[str, str]]:
+) -> Drawing:
     """Draw what was predicted and what is true.
 
     Args:
-        dataset: The annotations, with pictures if they are there.
+        dataset: The annotations, with pictures if they are there: masks are on grey
+            where there are none.
         runs: Predictions of one run or two.
         sent_ids: The sentences.
 
-    Returns:
-        By number of the sentence, its text and a picture as a ``data:`` address: the
-        prediction of each run, then the truth.
+    Raises:
+        ValueError: A picture has another size than the annotations say.
     """
-    drawn = {}
+    drawing = Drawing()
     for image in read_ground_truth(dataset):
         wanted = [entry for entry in image.sentences if entry.sent_id in sent_ids]
         if not wanted:
             continue
-        picture = _picture(dataset, image)
+        picture = _picture(dataset, image, drawing.missing)
         for entry in wanted:
-            drawn[entry.sent_id] = entry.facts.text, _draw(picture, entry, runs)
-    return drawn
+            drawing.cases[entry.sent_id] = _draw(picture, image.image_id, entry, runs)
+    return drawing
 
 
-def _picture(dataset: BaseRefDataset, image: TrueImage) -> np.ndarray:
+def _picture(
+    dataset: BaseRefDataset, image: TrueImage, missing: list[str]
+) -> np.ndarray:
     """``(H, W, 3)`` uint8 RGB; grey where there is no file."""
     record = dataset.record(image.index)
     pixels = dataset.load_image(record)
-    if pixels is None and Path(record["img_path"]).is_file():
-        pixels = read_image(record["img_path"], apply_exif=False)
+    path = record["img_path"]
+    if pixels is None and Path(path).is_file():
+        pixels = read_image(path, apply_exif=False)
     if pixels is None:
+        missing.append(str(path))
         return np.full((*image.size, 3), 160, dtype=np.uint8)
+    if pixels.shape[:2] != image.size:
+        raise ValueError(
+            f"{path} has the size (height, width) {pixels.shape[:2]}, and the "
+            f"annotations say {image.size}. It is another picture, or was resized"
+        )
     return np.ascontiguousarray(pixels[..., ::-1])
 
 
 def _draw(
-    picture: np.ndarray, sentence: TrueSentence, runs: Sequence[Predictions]
-) -> str:
-    masks = []
+    picture: np.ndarray,
+    image_id: int,
+    sentence: TrueSentence,
+    runs: Sequence[Predictions],
+) -> DrawnCase:
+    small = fit(picture, min_side=_SIDE, max_side=_SIDE)
+    predicted = []
     for run in runs:
         where, row = run.place[sentence.sent_id]
-        masks.append(decode_runs(run.images[where].masks[row : row + 1])[0].numpy())
-    masks.append(coco_mask.decode(sentence.encoding).astype(bool))
-    colors = [*[PREDICTION_COLOR] * len(runs), TRUTH_COLOR]
-    small = fit(picture, min_side=_SIDE, max_side=_SIDE)
-    panels = []
-    for mask, color in zip(masks, colors, strict=True):
-        inside = fit(mask.astype(np.uint8), min_side=_SIDE, max_side=_SIDE)
-        panels.append(draw_mask(small, inside, LineStyle(color), alpha=0.4))
-        panels.append(np.full((len(small), _GAP, 3), 255, dtype=np.uint8))
-    joined = np.ascontiguousarray(np.hstack(panels[:-1])[..., ::-1])
-    _, content = cv2.imencode(".jpg", joined, [cv2.IMWRITE_JPEG_QUALITY, 80])
-    return "data:image/jpeg;base64," + base64.b64encode(content.tobytes()).decode()
+        mask = decode_runs(run.images[where].masks[row : row + 1])[0].numpy()
+        predicted.append(_with_mask(small, mask, PREDICTION_COLOR))
+    truth = coco_mask.decode(sentence.encoding).astype(bool)
+    return DrawnCase(
+        text=sentence.facts.text,
+        targeted=sentence.facts.area > 0,
+        image_id=image_id,
+        picture=_panel(small),
+        predicted=tuple(predicted),
+        truth=_with_mask(small, truth, TRUTH_COLOR),
+    )
+
+
+def _with_mask(picture: np.ndarray, mask: np.ndarray, color: Color) -> Panel:
+    inside = fit(mask.astype(np.uint8), min_side=_SIDE, max_side=_SIDE)
+    return _panel(draw_mask(picture, inside, LineStyle(color), alpha=0.4))
+
+
+def _panel(picture: np.ndarray) -> Panel:
+    pixels = np.ascontiguousarray(picture[..., ::-1])
+    _, content = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 80])
+    code = base64.b64encode(content.tobytes()).decode()
+    height, width = picture.shape[:2]
+    return Panel(f"data:image/jpeg;base64,{code}", width, height)

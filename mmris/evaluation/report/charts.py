@@ -1,4 +1,8 @@
-"""Charts of a report: SVG within the page, without a program that draws them."""
+"""Charts of a report: tables with bars and SVG, without a program that draws them.
+
+Bars are cells of a table, so that numbers are read out and text keeps its size on
+narrow screens.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-_WIDTH = 640
-_LABEL = 190
-_ROW = 24
-_COLORS = ("#0072b2", "#e69f00")
+    from mmris.evaluation.bootstrap import Difference
+
+RUNS = ("first", "second")
+_WIDTH, _HEIGHT, _LEFT, _BINS = 400, 140, 38, 20
 
 
 class Bar(NamedTuple):
@@ -30,82 +34,110 @@ class Bar(NamedTuple):
     high: float
 
 
-def bar_chart(rows: Sequence[tuple[str, Sequence[Bar]]], *, caption: str) -> str:
+def bar_chart(rows: Sequence[tuple[str, int, Sequence[Bar]]], *, caption: str) -> str:
     """Horizontal bars from 0 to 100 percent, one group a row.
 
     Args:
-        rows: Label of each row and its bars, at most two: one for each run.
-        caption: What readers of the page without pictures are told.
+        rows: Label of each group, how many sentences it has, and its bars, at most two:
+            one for each run.
+        caption: What the values are, for readers who do not see the chart.
 
     Returns:
-        An ``svg`` element.
+        HTML.
     """
-    space = _WIDTH - _LABEL - 60
-    parts = []
-    top = 4
-    for label, bars in rows:
-        middle = top + _ROW * len(bars) / 2
-        parts.append(
-            f'<text x="{_LABEL - 8}" y="{middle + 4:.0f}" text-anchor="end">'
-            f"{escape(label)}</text>"
+    lines = []
+    for label, count, bars in rows:
+        drawn = "".join(
+            f'<span class="bar"><i style="width:{value:.1f}%"></i>'
+            f'<s style="left:{low:.1f}%;width:{high - low:.1f}%"></s></span>'
+            for value, low, high in bars
         )
-        # One color is left over where there is one run.
-        for bar, color in zip(bars, _COLORS, strict=False):
-            y = top + 3
-            start, end = (_LABEL + space * x / 100 for x in (bar.low, bar.high))
-            center = y + (_ROW - 6) / 2
-            parts += [
-                f'<rect x="{_LABEL}" y="{y}" height="{_ROW - 6}" fill="{color}" '
-                f'width="{space * bar.value / 100:.1f}"/>',
-                f'<path d="M{start:.1f} {center}H{end:.1f}M{start:.1f} {center - 4}v8'
-                f'M{end:.1f} {center - 4}v8" class="interval"/>',
-                f'<text x="{_LABEL + space + 8}" y="{center + 4}">{bar.value:.1f}'
-                "</text>",
-            ]
-            top += _ROW
-        top += 6
-    axis = "".join(
-        f'<path d="M{_LABEL + space * x / 100:.1f} 0V{top}" class="grid"/>'
-        f'<text x="{_LABEL + space * x / 100:.1f}" y="{top + 14}" '
-        f'text-anchor="middle">{x}</text>'
-        for x in (0, 25, 50, 75, 100)
+        # One name is left over where there is one run.
+        values = "<br>".join(
+            f'<span class="{run}">{bar.value:.1f}</span>'
+            for run, bar in zip(RUNS, bars, strict=False)
+        )
+        lines.append(
+            f'<tr><th scope="row">{escape(label)} <small>{count:,}</small></th>'
+            f'<td class="track">{drawn}</td><td>{values}</td></tr>'
+        )
+    axis = "".join(f"<span>{x}</span>" for x in (0, 25, 50, 75, 100))
+    return (
+        f'<table class="bars" aria-label="{escape(caption)}">{"".join(lines)}</table>'
+        f'<div class="axis" aria-hidden="true">{axis}</div>'
     )
-    return _svg(axis + "".join(parts), top + 20, caption)
+
+
+def difference_cell(entry: Difference, *, reach: float) -> str:
+    """A difference as a point on a line, with its interval.
+
+    Args:
+        entry: The difference.
+        reach: Points from the middle to either end, at least those of the interval.
+
+    Returns:
+        HTML of a cell's content.
+    """
+    low, at, high = (
+        50 + 50 * value / reach for value in (entry.low, entry.value, entry.high)
+    )
+    name = ""
+    if entry.low > 0:
+        name = ' class="better"'
+    elif entry.high < 0:
+        name = ' class="worse"'
+    return (
+        f'<span class="change"><s style="left:{low:.1f}%;width:{high - low:.1f}%"></s>'
+        f'<i{name} style="left:{at:.1f}%"></i></span>'
+    )
+
+
+def reach_of(differences: Mapping[str, Difference]) -> float:
+    """Points to which a chart of differences must reach, a round number.
+
+    Args:
+        differences: By name of the score.
+    """
+    farthest = max(
+        max(-entry.low, entry.high, abs(entry.value)) for entry in differences.values()
+    )
+    return next((step for step in (1, 2, 5, 10, 20, 50) if step >= farthest), 100)
 
 
 def histogram(series: Sequence[np.ndarray], *, caption: str) -> str:
-    """How many sentences have which I / U, in 20 bins.
+    """How many sentences have which IoU, in 20 bins.
 
     Args:
         series: One array of values from 0 to 1 for each run, at most two.
-        caption: What readers of the page without pictures are told.
+        caption: What is shown, for readers who do not see it.
 
     Returns:
         An ``svg`` element.
     """
-    height, left, bins = 180, 44, 20
-    counts = [np.histogram(values, bins, (0, 1))[0] for values in series]
+    counts = [np.histogram(values, _BINS, (0, 1))[0] for values in series]
     highest = max(int(count.max()) for count in counts) or 1
-    step = (_WIDTH - left - 10) / bins
+    step = (_WIDTH - _LEFT - 14) / _BINS
     width = (step - 2) / len(counts)
+    space = _HEIGHT - 14
     parts = [
-        f'<rect x="{left + place * step + run * width:.1f}" width="{width:.1f}" '
-        f'y="{height - (height - 12) * number / highest:.1f}" '
-        f'height="{(height - 12) * number / highest:.1f}" fill="{_COLORS[run]}"/>'
+        f'<path d="M{_LEFT} {_HEIGHT - space * part:.1f}H{_WIDTH - 14}" class="grid"/>'
+        f'<text x="{_LEFT - 6}" y="{_HEIGHT - space * part + 4:.1f}" '
+        f'text-anchor="end">{round(highest * part):,}</text>'
+        for part in ((0, 0.5, 1) if highest > 1 else (0, 1))
+    ]
+    parts += [
+        f'<rect class="{RUNS[run]}" x="{_LEFT + place * step + run * width:.1f}" '
+        f'width="{width:.1f}" y="{_HEIGHT - space * number / highest:.1f}" '
+        f'height="{space * number / highest:.1f}"/>'
         for run, count in enumerate(counts)
         for place, number in enumerate(count.tolist())
     ]
     parts += [
-        f'<text x="{left + bins * step * x:.1f}" y="{height + 16}" '
-        f'text-anchor="middle">{x}</text>'
+        f'<text x="{_LEFT + _BINS * step * x:.1f}" y="{_HEIGHT + 16}" '
+        f'text-anchor="middle">{100 * x:g}</text>'
         for x in (0, 0.25, 0.5, 0.75, 1)
     ]
-    parts.append(f'<text x="{left - 6}" y="16" text-anchor="end">{highest}</text>')
-    return _svg("".join(parts), height + 22, caption)
-
-
-def _svg(content: str, height: float, caption: str) -> str:
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {height:.0f}" role="img" '
-        f'aria-label="{escape(caption)}">{content}</svg>'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT + 20}" role="img" '
+        f'aria-label="{escape(caption)}">{"".join(parts)}</svg>'
     )

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from mmris.evaluation.bootstrap import (
-    RESAMPLES,
-    bootstrap_intervals,
-    paired_differences,
-)
 from mmris.evaluation.breakdowns import group_rows
 from mmris.utils.atomic_files import write_atomically
+from mmris.version import __version__
 
 from .cases import choose_cases, choose_changes, draw_cases
-from .charts import Bar, bar_chart, histogram
+from .charts import RUNS, histogram
+from .gallery import galleries
+from .labels import breakdown_title
+from .scores import about, group_chart, score_section
+from .style import STYLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,32 +27,8 @@ if TYPE_CHECKING:
 
     from .cases import Case
 
-# Of the intervals of groups, which are many and only seen, not read.
-_GROUP_RESAMPLES = 400
-_STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; color: #1a1a1a; background: #fff;
-  max-width: 1060px; margin: 2em auto; padding: 0 1em; }
-h1 { font-size: 1.5em; } h2 { font-size: 1.2em; margin-top: 2em; }
-table { border-collapse: collapse; margin: 1em 0; }
-th, td { padding: .3em .8em; border-bottom: 1px solid #ddd; text-align: right; }
-th:first-child, td:first-child { text-align: left; }
-td.name { text-align: left; white-space: nowrap; }
-td.text { text-align: left; overflow-wrap: anywhere; }
-svg { width: 100%; max-width: 720px; display: block; font-size: 12px; }
-.grid { stroke: #ddd; fill: none; } .interval { stroke: #111; fill: none; }
-.cases { display: flex; flex-wrap: wrap; gap: 1em; }
-figure { margin: 0; max-width: 100%; } figure img { max-width: 100%; display: block; }
-figcaption { max-width: 490px; font-size: 13px; }
-.note { color: #555; font-size: 13px; }
-.first { color: #0072b2; } .second { color: #b06f00; }
-"""
-_GALLERIES = {
-    "best": "The best",
-    "worst": "The worst",
-    "random": "At random",
-    "gained": "Gained most",
-    "lost": "Lost most",
-}
+# Browsers load and run nothing, whatever a sentence or a file name may hold.
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 @dataclass(frozen=True)
@@ -68,6 +44,22 @@ class Run:
     name: str
     predictions: Predictions
     table: ScoreTable
+
+
+def check_report_options(path: Path, num_cases: int) -> None:
+    """Refuse options before anything is scored.
+
+    Args:
+        path: ``--out``.
+        num_cases: ``--cases``.
+
+    Raises:
+        ValueError: The name is not one of HTML, or the number is negative.
+    """
+    if path.suffix not in (".html", ".htm"):
+        raise ValueError(f"--out {path}: a report is HTML; give a name in .html")
+    if num_cases < 0:
+        raise ValueError(f"--cases {num_cases}: give the number of sentences to show")
 
 
 def write_report(
@@ -89,170 +81,120 @@ def write_report(
         num_cases: How many sentences each gallery shows.
         category_names: Names of categories by number.
     """
-    first = runs[0]
-    galleries = choose_cases(first.table, num_cases)
-    if len(runs) == 2:
-        changes = choose_changes(first.table, runs[1].table, num_cases)
-        galleries = {**changes, "random": _of_both(galleries["random"], runs)}
-    sent_ids = {case.sent_id for cases in galleries.values() for case in cases}
-    drawn = draw_cases(dataset, [run.predictions for run in runs], sent_ids)
-    title = " and ".join(run.name for run in runs)
-    parts = [
-        f"<h1>{escape(title)}</h1>",
-        _origins(runs),
-        "<h2>Scores</h2>",
-        _score_table(runs) if len(runs) == 1 else _difference_table(runs),
-        "<h2>Intersection over union of the sentences</h2>",
-        _legend(runs),
-        histogram([run.table.iou for run in runs], caption="Sentences by I / U"),
-        *_groups(runs, breakdowns, category_names),
-        *_galleries(galleries, drawn, runs),
-    ]
-    page = (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n<body>"
-        + "\n".join(parts)
-        + "</body></html>\n"
+    chosen = _choose(runs, num_cases)
+    sent_ids = {case.sent_id for cases in chosen.values() for case in cases}
+    drawing = draw_cases(dataset, [run.predictions for run in runs], sent_ids)
+    names = [run.name for run in runs]
+    charts = _groups(runs, breakdowns, category_names)
+    sections = {
+        "scores": ("Scores", score_section(runs, _histogram(runs))),
+        "groups": ("Groups of sentences", charts),
+        **galleries(chosen, drawing, names),
+        "about": ("About the runs" if len(runs) > 1 else "About the run", about(runs)),
+    }
+    shown = {key: entry for key, entry in sections.items() if entry[1]}
+    title = " and ".join(names)
+    links = "".join(
+        f'<a href="#{key}">{escape(heading)}</a>' for key, (heading, _) in shown.items()
     )
-    write_atomically(path, page.encode("utf-8"))
+    body = "\n".join(
+        f'<section id="{key}" aria-labelledby="{key}-heading">'
+        f'<h2 id="{key}-heading">{escape(heading)}</h2>\n{content}</section>'
+        for key, (heading, content) in shown.items()
+    )
+    page = (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        f'<header><div class="wrap">{_heading(runs)}'
+        f'<nav aria-label="Sections">{links}</nav></div></header>\n'
+        f'<main class="wrap">\n{body}\n</main>\n'
+        f'<footer class="wrap">Made by mmris {__version__}.</footer>\n'
+        "</body>\n</html>\n"
+    )
+    write_atomically(path, page.encode("utf-8", "replace"))
 
 
-def _of_both(cases: Sequence[Case], runs: Sequence[Run]) -> list[Case]:
+def _choose(runs: Sequence[Run], count: int) -> dict[str, list[Case]]:
+    cases = choose_cases(runs[0].table, count)
+    if len(runs) == 1:
+        return cases
+    changes = choose_changes(runs[0].table, runs[1].table, count)
     tables = [
         dict(zip(run.table.sent_ids, run.table.iou.tolist(), strict=True))
         for run in runs
     ]
-    return [
+    some = [
         type(case)(case.sent_id, tuple(table[case.sent_id] for table in tables))
-        for case in cases
+        for case in cases["random"]
     ]
+    return {**changes, "random": some}
 
 
-def _origins(runs: Sequence[Run]) -> str:
-    keys = ("config", "checkpoint", "checkpoint_sha256", "dataset", "split", "test_cfg")
-    rows = []
-    for run in runs:
-        images = len(set(run.table.image.tolist()))
-        rows.append(
-            ("sentences", f"{len(run.table.counts)} of {images} images", run.name)
-        )
-        rows += [
-            (key, str(run.predictions.header[key]), run.name)
-            for key in keys
-            if run.predictions.header.get(key) is not None
-        ]
-    several = len(runs) > 1
-    lines = [
-        f"<tr><td>{escape(key)}</td>"
-        + (f'<td class="name">{escape(name)}</td>' if several else "")
-        + f'<td class="text">{escape(value)}</td></tr>'
-        for key, value, name in rows
-    ]
-    return f"<table>{''.join(lines)}</table>"
-
-
-def _score_table(runs: Sequence[Run]) -> str:
-    (run,) = runs
-    intervals = bootstrap_intervals(run.table)
-    extra = {k: v for k, v in run.table.scores().items() if k not in intervals}
-    lines = [
-        f"<tr><td>{name}</td><td>{entry.value:.2f}</td>"
-        f"<td>{entry.low:.2f} to {entry.high:.2f}</td></tr>"
-        for name, entry in intervals.items()
-    ]
-    lines += [
-        f"<tr><td>{name}</td><td>{value:.2f}</td><td></td></tr>"
-        for name, value in extra.items()
-    ]
-    head = "<tr><th>score</th><th>percent</th><th>95 % interval</th></tr>"
+def _heading(runs: Sequence[Run]) -> str:
+    names = " and ".join(
+        f'<span class="{place}">{escape(run.name)}</span>'
+        if len(runs) > 1
+        else escape(run.name)
+        for place, run in zip(RUNS, runs, strict=False)
+    )
+    table = runs[0].table
+    images = len(set(table.image.tolist()))
+    facts = [f"{len(table.counts):,} sentences of {images:,} images"]
+    split = runs[0].predictions.header.get("split")
+    if split:
+        facts.append(f"split {split}")
+    nothing = int((~table.targeted).sum())
+    if nothing:
+        facts.append(f"{nothing:,} sentences without target")
+    kind = "Comparison of two runs" if len(runs) > 1 else "Report of a run"
     return (
-        f"<table>{head}{''.join(lines)}</table>"
-        f'<p class="note">Intervals: bootstrap over images, {RESAMPLES} draws.</p>'
+        f'<p class="note">{kind}</p><h1>{names}</h1>'
+        f'<p class="note">{escape(", ".join(facts))}</p>'
     )
 
 
-def _difference_table(runs: Sequence[Run]) -> str:
-    first, second = runs
-    before = bootstrap_intervals(first.table)
-    after = bootstrap_intervals(second.table)
-    differences = paired_differences(first.table, second.table)
-    lines = [
-        f"<tr><td>{name}</td><td>{before[name].value:.2f}</td>"
-        f"<td>{after[name].value:.2f}</td><td>{entry.value:+.2f}</td>"
-        f"<td>{entry.low:+.2f} to {entry.high:+.2f}</td>"
-        f"<td>{entry.p_value:.4f}</td></tr>"
-        for name, entry in differences.items()
-    ]
-    head = (
-        f'<tr><th>score</th><th class="first">{escape(first.name)}</th>'
-        f'<th class="second">{escape(second.name)}</th><th>difference</th>'
-        "<th>95 % interval</th><th>p</th></tr>"
-    )
-    return (
-        f"<table>{head}{''.join(lines)}</table>"
-        '<p class="note">Paired over images: the interval from '
-        f"{RESAMPLES} bootstrap draws, p from {RESAMPLES} random exchanges of the "
-        "runs.</p>"
-    )
+def legend(names: Sequence[str]) -> str:
+    """Which color is which run; nothing where there is one.
 
-
-def _legend(runs: Sequence[Run]) -> str:
-    if len(runs) == 1:
+    Args:
+        names: Of the runs.
+    """
+    if len(names) == 1:
         return ""
-    names = zip(("first", "second"), runs, strict=True)
-    words = ", ".join(
-        f'<span class="{place}">&#9632; {escape(run.name)}</span>'
-        for place, run in names
+    words = " &nbsp; ".join(
+        f'<span class="{place}">&#9632; {escape(name)}</span>'
+        for place, name in zip(RUNS, names, strict=True)
     )
     return f"<p>{words}</p>"
 
 
+def _histogram(runs: Sequence[Run]) -> str:
+    caption = "Sentences by intersection over union (IoU) in percent"
+    chart = histogram([run.table.iou for run in runs], caption=caption)
+    return (
+        f'<div class="panel"><h3>{caption}</h3>'
+        f"{legend([run.name for run in runs])}{chart}</div>"
+    )
+
+
 def _groups(
     runs: Sequence[Run], breakdowns: Iterable[str], names: Mapping[int, str]
-) -> list[str]:
-    parts = []
+) -> str:
+    panels = []
     for breakdown in breakdowns:
         by_run = [group_rows([breakdown], run.table.facts) for run in runs]
-        rows = []
-        for label, places in by_run[0].items():
-            bars = []
-            for run, groups in zip(runs, by_run, strict=True):
-                part = run.table.rows(groups[label])
-                entry = bootstrap_intervals(part, resamples=_GROUP_RESAMPLES)["mIoU"]
-                bars.append(Bar(entry.value, entry.low, entry.high))
-            number = label.removeprefix("category_")
-            shown = names.get(int(number), label) if number.isdigit() else label
-            rows.append((f"{shown} ({len(places)})", bars))
-        if rows:
-            caption = f"mIoU by {breakdown}"
-            parts += [
-                f"<h2>{escape(caption)}</h2>",
-                _legend(runs),
-                bar_chart(rows, caption=caption),
-            ]
-    return parts
-
-
-def _galleries(
-    galleries: Mapping[str, Sequence[Case]],
-    drawn: Mapping[int, tuple[str, str]],
-    runs: Sequence[Run],
-) -> list[str]:
-    order = ", ".join([*(run.name for run in runs), "truth"])
-    parts = []
-    for key, cases in galleries.items():
-        parts.append(f"<h2>{_GALLERIES[key]}</h2>")
-        parts.append(f'<p class="note">From left to right: {escape(order)}.</p>')
-        figures = []
-        for case in cases:
-            text, picture = drawn[case.sent_id]
-            scores = ", then ".join(f"{100 * value:.1f}" for value in case.ious)
-            figures.append(
-                f'<figure><img src="{picture}" alt="prediction and truth">'
-                f"<figcaption>{escape(text)}<br>"
-                f'<span class="note">I / U {scores}; sent_id {case.sent_id}</span>'
-                "</figcaption></figure>"
-            )
-        parts.append(f'<div class="cases">{"".join(figures) or "None."}</div>')
-    return parts
+        if not by_run[0]:
+            continue
+        panels.append(
+            f'<div class="panel"><h3>mIoU by {escape(breakdown_title(breakdown))}</h3>'
+            f"{group_chart(runs, by_run, breakdown, names)}</div>"
+        )
+    if not panels:
+        return ""
+    note = "Grey numbers: sentences of the group. Dark lines: 95 % intervals."
+    shown = legend([run.name for run in runs])
+    return (
+        f'<p class="note">{note}</p>{shown}<div class="groups">{"".join(panels)}</div>'
+    )
