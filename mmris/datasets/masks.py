@@ -9,6 +9,7 @@ from pycocotools import mask as coco_mask
 
 from .drawn_polygons import draw_polygons
 from .mat_masks import read_mat_mask
+from .short_repr import short_repr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,6 +113,55 @@ def _merge(segmentations: Sequence[Any], height: int, width: int) -> Any:
     return coco_mask.merge(encodings) if encodings else None
 
 
+def check_segmentation(segmentation: Any, height: int, width: int) -> None:
+    """Check COCO's form of a segmentation, of one annotation, without decoding it.
+
+    Args:
+        segmentation: A list of polygons, a run-length encoding, or a list of those.
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
+
+    Raises:
+        ValueError: It is neither, or malformed, or a run-length encoding is of another
+            size.
+    """
+    for number, part in enumerate(_parts(segmentation)):
+        try:
+            if isinstance(part, dict):
+                _check_run_lengths(part, height, width)
+            else:
+                _check_polygon(part, height, width)
+        except ValueError as error:
+            raise ValueError(f"part {number} of the segmentation {error}") from None
+
+
+def polygon_extent(segmentation: Any) -> tuple[float, float, float, float] | None:
+    """Left, top, right and bottom of a checked segmentation's polygons, in pixels.
+
+    Args:
+        segmentation: A list of polygons, a run-length encoding, or a list of those.
+
+    Returns:
+        None if there is no polygon.
+    """
+    polygons = [part for part in _parts(segmentation) if not isinstance(part, dict)]
+    if not polygons:
+        return None
+    x = [value for polygon in polygons for value in polygon[0::2]]
+    y = [value for polygon in polygons for value in polygon[1::2]]
+    return min(x), min(y), max(x), max(y)
+
+
+def _parts(segmentation: Any) -> Sequence[Any]:
+    parts = [segmentation] if isinstance(segmentation, dict) else segmentation
+    if not isinstance(parts, (list, tuple)) or not parts:
+        raise ValueError(
+            "the segmentation has no part; expected a list of polygons or a run-length "
+            f"encoding, got {short_repr(segmentation)}"
+        )
+    return parts
+
+
 def encode_parts(segmentation: Any, height: int, width: int) -> list[Any]:
     """Encode the parts of one annotation, each by itself.
 
@@ -126,14 +176,8 @@ def encode_parts(segmentation: Any, height: int, width: int) -> list[Any]:
     Raises:
         ValueError: As in :func:`decode_segmentations`.
     """
-    parts = [segmentation] if isinstance(segmentation, dict) else segmentation
-    if not isinstance(parts, (list, tuple)) or not parts:
-        raise ValueError(
-            "the segmentation has no part; expected a list of polygons or a run-length "
-            f"encoding, got {segmentation!r:.80}"
-        )
     encodings = []
-    for number, part in enumerate(parts):
+    for number, part in enumerate(_parts(segmentation)):
         try:
             if isinstance(part, dict):
                 encodings.append(_encoding(part, height, width))
@@ -160,7 +204,7 @@ def _encoding(part: dict[str, Any], height: int, width: int) -> Any:
 
 def _check_polygon(polygon: Any, height: int, width: int) -> None:
     if not isinstance(polygon, (list, tuple)):
-        raise ValueError(f"is {polygon!r:.80}, no list of coordinates")
+        raise ValueError(f"is {short_repr(polygon)}, no list of coordinates")
     # With 4 numbers pycocotools would take the polygon for a box.
     if len(polygon) < 6 or len(polygon) % 2:
         raise ValueError(
@@ -174,39 +218,50 @@ def _check_coordinates(polygon: Any, height: int, width: int) -> None:
     limit = MAX_OUTSIDE * max(height, width)
     for value in polygon:
         # Written so that NaN fails as well.
-        if not (isinstance(value, (int, float)) and abs(value) <= limit):
+        if not (_is_number(value) and abs(value) <= limit):
             raise ValueError(
-                f"has the coordinate {value!r:.80}; coordinates are numbers of pixels, "
+                f"has the coordinate {short_repr(value)}; coordinates are numbers of "
+                "pixels, "
                 f"here in an image of height {height} and width {width}"
             )
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _run_lengths(encoding: dict[str, Any], height: int, width: int) -> Any:
+    _check_run_lengths(encoding, height, width)
+    if isinstance(encoding["counts"], (str, bytes)):
+        return encoding
+    return coco_mask.frPyObjects(encoding, height, width)
+
+
+def _check_run_lengths(encoding: dict[str, Any], height: int, width: int) -> None:
     if "counts" not in encoding or "size" not in encoding:
         raise ValueError(
-            f"has the keys {sorted(encoding)}; a run-length encoding has 'size' and "
+            f"has the keys {short_repr(sorted(map(str, encoding)))}; a run-length "
+            "encoding has 'size' and "
             "'counts'"
         )
     size, counts = encoding["size"], encoding["counts"]
     if size not in ([height, width], (height, width)):
         raise ValueError(
-            f"is of size (height, width) {size!r:.80}, but the image is of size "
+            f"is of size (height, width) {short_repr(size)}, but the image is of size "
             f"{[height, width]}"
         )
-    compressed = isinstance(counts, (str, bytes))
-    runs = _compressed_counts(counts) if compressed else counts
+    runs = _compressed_counts(counts) if isinstance(counts, (str, bytes)) else counts
     # pycocotools checks neither signs nor sum: it loops for ever or leaves pixels
     # uninitialised.
     if (
         not isinstance(runs, list)
-        or not all(isinstance(run, int) and run >= 0 for run in runs)
+        or not all(type(run) is int and run >= 0 for run in runs)
         or sum(runs) != height * width
     ):
         raise ValueError(
-            f"has malformed counts {counts!r:.80}; expected are run lengths "
+            f"has malformed counts {short_repr(counts)}; expected are run lengths "
             f"with the sum {height * width}"
         )
-    return encoding if compressed else coco_mask.frPyObjects(encoding, height, width)
 
 
 def _compressed_counts(counts: str | bytes) -> list[int] | None:

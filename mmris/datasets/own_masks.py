@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .mask_files import read_mask_file, select_object
 from .masks import encode_mask, encode_segmentations, mask_area
+from .short_repr import short_repr
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +86,8 @@ def _from_shapes(mask: Any, height: int, width: int) -> dict[str, Any]:
         size = mask.get("size")
         if isinstance(size, list) and size != [height, width]:
             raise ValueError(
-                f"the run-length encoding is of size [height, width] {size!r:.80}, but "
+                "the run-length encoding is of size [height, width] "
+                f"{short_repr(size)}, but "
                 f"the picture is of size {[height, width]}. "
                 f"{_size_hint(tuple(size), (height, width))}"
             )

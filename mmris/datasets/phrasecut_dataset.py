@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from mmris.registry import DATASETS
 
-from .annotation_checks import check_unique, read_annotation_file, required_field
+from .annotation_checks import (
+    check_unique,
+    read_annotation_file,
+    required_field,
+    required_size,
+)
 from .base_ref_dataset import BaseRefDataset
 from .blank_sentences import leave_out_blank_sentences
 from .drawn_polygons import MIN_POINTS
 from .image_keys import COCO, VISUAL_GENOME
 from .masks import DRAWN_POLYGONS
 from .nearby_files import what_lies_at
+from .short_repr import short_repr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,8 +29,6 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "val", "test", "miniv")
 IMAGE_FILE = "image_data_split3000.json"
-# Longest side that a picture may claim, in pixels; masks of this size are made.
-MAX_SIDE = 16_384
 
 
 @DATASETS.register_module()
@@ -151,12 +155,7 @@ def _read_images(path: Path) -> dict[int, dict[str, Any]]:
     for number, entry in enumerate(_read_list(path, "pictures")):
         where = f"{path}, entry {number}"
         image_id = required_field(entry, "image_id", int, where)
-        for name in ("height", "width"):
-            if not 1 <= required_field(entry, name, int, where) <= MAX_SIDE:
-                raise ValueError(
-                    f"{where}: {name!r} is {entry[name]}; expected 1 to {MAX_SIDE} "
-                    "pixels"
-                )
+        required_size(entry, where)
         if image_id in images:
             raise ValueError(f"{path}: image_id {image_id} stands twice")
         images[image_id] = entry
@@ -190,7 +189,7 @@ def _reference(entry: dict[str, Any], number: int, where: str) -> dict[str, Any]
     numbers = required_field(entry, "ann_ids", list, where)
     if any(type(value) is not int for value in numbers):
         raise ValueError(
-            f"{where}: 'ann_ids' is {numbers!r:.80}; expected ids, all int"
+            f"{where}: 'ann_ids' is {short_repr(numbers)}; expected ids, all int"
         )
     structure = entry.get("phrase_structure")
     kind = structure.get("type", "") if isinstance(structure, dict) else ""
@@ -219,7 +218,8 @@ def _instances(entry: dict[str, Any], where: str) -> list[Any]:
     boxes = entry.get("instance_boxes", instances)
     if not isinstance(boxes, list) or len(boxes) != len(instances):
         raise ValueError(
-            f"{where}: 'instance_boxes' is {boxes!r:.80}; expected one box for each of "
+            f"{where}: 'instance_boxes' is {short_repr(boxes)}; expected one box for "
+            "each of "
             f"the {len(instances)} 'Polygons'"
         )
     return instances
@@ -232,7 +232,8 @@ def _instance(polygons: Any, where: str) -> list[list[float]]:
         for polygon in polygons
     ):
         raise ValueError(
-            f"{where}: 'Polygons' has {polygons!r:.80}; expected, for each instance, "
+            f"{where}: 'Polygons' has {short_repr(polygons)}; expected, for each "
+            "instance, "
             "polygons of points [x, y]"
         )
     drawn = [list(chain(*polygon)) for polygon in polygons if len(polygon) > 1]

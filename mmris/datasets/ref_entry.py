@@ -6,6 +6,8 @@ import difflib
 from dataclasses import dataclass
 from typing import Any
 
+from .short_repr import short_repr
+
 # Types of each field, and what it is in the words of a message.
 _FIELDS: dict[str, tuple[tuple[type, ...], str]] = {
     "image": ((str,), "the path of the picture below 'image_dir'"),
@@ -103,7 +105,7 @@ def parse_ref_entry(value: Any, where: str) -> RefEntry:
     """
     if not isinstance(value, dict):
         raise ValueError(
-            f"{where} is {value!r:.80}; expected a dictionary with the keys "
+            f"{where} is {short_repr(value)}; expected a dictionary with the keys "
             f"{', '.join(_REQUIRED)}"
         )
     fields = {name: entry for name, entry in value.items() if entry is not None}
@@ -115,7 +117,9 @@ def parse_ref_entry(value: Any, where: str) -> RefEntry:
         if not isinstance(entry, kinds) or isinstance(entry, bool) != (
             kinds == (bool,)
         ):
-            raise ValueError(f"{where}: {name!r} is {entry!r:.80}; expected {meaning}")
+            raise ValueError(
+                f"{where}: {name!r} is {short_repr(entry)}; expected {meaning}"
+            )
     no_target = fields.get("no_target", False)
     for name in _REQUIRED:
         if name not in fields and not (name == "mask" and no_target):
@@ -183,12 +187,14 @@ def _sentences(value: str | list[Any], where: str) -> tuple[str, ...]:
     for number, sentence in enumerate(sentences):
         if not isinstance(sentence, str):
             raise ValueError(
-                f"{where}: sentence {number} (the first is 0) is {sentence!r:.80}; "
+                f"{where}: sentence {number} (the first is 0) is "
+                f"{short_repr(sentence)}; "
                 "expected text"
             )
         if not sentence.strip():
             raise ValueError(
-                f"{where}: sentence {number} (the first is 0) is {sentence!r:.80}, "
+                f"{where}: sentence {number} (the first is 0) is "
+                f"{short_repr(sentence)}, "
                 "which names nothing. Write a sentence or remove it"
             )
     return tuple(sentences)
@@ -201,7 +207,8 @@ def _sentence_ids(
         return None
     if len(value) != count or any(type(number) is not int for number in value):
         raise ValueError(
-            f"{where}: 'sent_ids' is {value!r:.80}; expected a list of {count} whole "
+            f"{where}: 'sent_ids' is {short_repr(value)}; expected a list of {count} "
+            "whole "
             "numbers, one for each sentence"
         )
     return tuple(value)

@@ -9,8 +9,17 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from .annotation_checks import check_unique, read_annotation_file, required_field
+from .annotation_checks import (
+    MAX_BITS,
+    check_unique,
+    read_annotation_file,
+    required_field,
+    required_size,
+)
+from .annotation_doubts import AnnotationDoubts
 from .blank_sentences import leave_out_blank_sentences
+from .masks import check_segmentation
+from .short_repr import short_repr
 
 TextField = Literal["sent", "raw"]
 
@@ -89,22 +98,13 @@ def find_references(folder: Path, partition: str) -> Path:
             path = folder / f"{name}({partition}){suffix}"
             if path.is_file():
                 return path
-    found = list_partitions(folder)
+    files = [*folder.glob("refs(*).*"), *folder.glob("grefs(*).*")]
+    found = sorted({path.stem.partition("(")[2][:-1] for path in files})
     raise FileNotFoundError(
         f"{folder} has no refs({partition}).p and no refs({partition}).json; "
         f"partitions there: {found or 'none'}. Set 'partition' of the dataset to one "
         "of them"
     )
-
-
-def list_partitions(folder: Path) -> list[str]:
-    """Who split the data of a folder.
-
-    Args:
-        folder: Folder of files as :func:`find_references` finds them.
-    """
-    files = [*folder.glob("refs(*).*"), *folder.glob("grefs(*).*")]
-    return sorted({path.stem.partition("(")[2][:-1] for path in files})
 
 
 def _read_list(path: Path) -> list[Any]:
@@ -167,7 +167,7 @@ def _reference(
             "text": required_field(
                 sentence, text_field, str, f"{where}, sentence {number}"
             ),
-            "kind": str(sentence.get("kind", "")),
+            "kind": _kind(sentence, f"{where}, sentence {number}"),
         }
         for number, sentence in enumerate(
             required_field(entry, "sentences", list, where)
@@ -182,9 +182,17 @@ def _reference(
         "ref_id": ref_id,
         "ann_ids": annotations,
         # Objects of several categories have none in common.
-        "category_id": categories.pop() if len(categories) == 1 else -1,
+        "category_id": min(categories) if len(categories) == 1 else -1,
+        "categories": categories,
         "sentences": sentences,
     }
+
+
+def _kind(sentence: dict[str, Any], where: str) -> str:
+    if "kind" not in sentence:
+        return ""
+    kind: str = required_field(sentence, "kind", str, where)
+    return kind
 
 
 def _annotations(entry: dict[str, Any], where: str) -> list[int]:
@@ -193,15 +201,19 @@ def _annotations(entry: dict[str, Any], where: str) -> list[int]:
     nothing = numbers == [NO_ANNOTATION]
     if NO_ANNOTATION in numbers and not nothing:
         raise ValueError(
-            f"{where}: 'ann_id' is {numbers!r:.80}; {NO_ANNOTATION}, which means "
+            f"{where}: 'ann_id' is {short_repr(numbers)}; {NO_ANNOTATION}, which means "
             "nothing, stands alone"
         )
     if len(set(numbers)) < len(numbers):
-        raise ValueError(f"{where}: 'ann_id' is {numbers!r:.80}; an id stands twice")
+        raise ValueError(
+            f"{where}: 'ann_id' is {short_repr(numbers)}; an id stands twice"
+        )
     if entry.get("no_target", nothing) != nothing:
         raise ValueError(
-            f"{where}: 'no_target' is {entry['no_target']!r:.80}, but 'ann_id' is "
-            f"{numbers!r:.80}. One of the two is wrong: take the file from its source"
+            f"{where}: 'no_target' is {short_repr(entry['no_target'])}, but 'ann_id' "
+            "is "
+            f"{short_repr(numbers)}. One of the two is wrong: take the file from its "
+            "source"
         )
     return [] if nothing else numbers
 
@@ -209,8 +221,12 @@ def _annotations(entry: dict[str, Any], where: str) -> list[int]:
 def _identifiers(entry: dict[str, Any], name: str, where: str) -> list[int]:
     value = required_field(entry, name, (int, list), where)
     values = value if isinstance(value, list) else [value]
-    if not values or any(type(number) is not int for number in values):
-        raise ValueError(f"{where}: {name!r} is {value!r:.80}; expected ids, all int")
+    if not values or any(
+        type(number) is not int or number.bit_length() > MAX_BITS for number in values
+    ):
+        raise ValueError(
+            f"{where}: {name!r} is {short_repr(value)}; expected ids, all int"
+        )
     return values
 
 
@@ -224,6 +240,7 @@ def _join(
     images = _table(content, "images", image_ids, path)
     annotations = _table(content, "annotations", ann_ids, path)
     shown = _count_objects(content["annotations"])
+    doubts = AnnotationDoubts(path)
     records: dict[int, dict[str, Any]] = {}
     for reference in references:
         where = f"{references_path}, ref_id {reference['ref_id']}"
@@ -234,13 +251,20 @@ def _join(
             )
         if image_id not in records:
             records[image_id] = _image(images[image_id], f"{path}, image {image_id}")
-        reference["ann_ids"] = _without_crowds(reference["ann_ids"], annotations)
-        reference["segmentations"] = [
-            _segmentation(annotations, number, image_id, (where, path))
+        targets = [
+            _target(annotations, number, image_id, (where, path))
             for number in reference["ann_ids"]
         ]
+        categories = reference.pop("categories")
+        for target in targets:
+            _check_target(target, records[image_id], path)
+            doubts.look(target, records[image_id], categories)
+        targets = _without_crowds(targets)
+        reference["ann_ids"] = [target["id"] for target in targets]
+        reference["segmentations"] = [target["segmentation"] for target in targets]
         reference["num_distractors"] = _num_distractors(reference, image_id, shown)
         records[image_id]["references"].append(reference)
+    doubts.tell()
     return list(records.values())
 
 
@@ -259,12 +283,9 @@ def _table(
     return table
 
 
-def _without_crowds(
-    numbers: list[int], annotations: dict[int, dict[str, Any]]
-) -> list[int]:
+def _without_crowds(targets: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The annotations of single objects, or all of them where there is none."""
-    single = [n for n in numbers if not annotations.get(n, {}).get("iscrowd")]
-    return single or numbers
+    return [target for target in targets if not target.get("iscrowd")] or targets
 
 
 def _count_objects(annotations: list[dict[str, Any]]) -> Counter[tuple[int, int]]:
@@ -293,21 +314,23 @@ def _num_distractors(
 
 
 def _image(image: dict[str, Any], where: str) -> dict[str, Any]:
+    height, width = required_size(image, where)
     return {
         "image_id": image["id"],
         "file_name": required_field(image, "file_name", str, where),
-        "height": required_field(image, "height", int, where),
-        "width": required_field(image, "width", int, where),
+        "height": height,
+        "width": width,
         "references": [],
     }
 
 
-def _segmentation(
+def _target(
     annotations: dict[int, dict[str, Any]],
     ann_id: int,
     image_id: int,
     where: tuple[str, Path],
-) -> Any:
+) -> dict[str, Any]:
+    """The annotation that a reference names, if it is of the same image."""
     reference, path = where
     if ann_id not in annotations:
         raise ValueError(
@@ -320,9 +343,20 @@ def _segmentation(
             f"{reference} is of image {image_id}, but its annotation {ann_id} in "
             f"{path} is of image {other}"
         )
-    segmentation = required_field(
-        annotations[ann_id], "segmentation", (list, dict), place
-    )
+    return annotations[ann_id]
+
+
+def _check_target(target: dict[str, Any], image: dict[str, Any], path: Path) -> None:
+    """Refuse an annotation from which no mask can be made."""
+    place = f"{path}, annotation {target['id']}"
+    segmentation = required_field(target, "segmentation", (list, dict), place)
     if not segmentation:
         raise ValueError(f"{place}: 'segmentation' is empty; a reference needs a mask")
-    return segmentation
+    try:
+        check_segmentation(segmentation, image["height"], image["width"])
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}. Correct it there") from None
+    if target.get("iscrowd", 0) not in (0, 1):
+        raise ValueError(
+            f"{place}: 'iscrowd' is {short_repr(target['iscrowd'])}; expected 0 or 1"
+        )

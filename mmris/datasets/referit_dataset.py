@@ -15,6 +15,7 @@ from .image_keys import SAIAPR
 from .masks import MAT_FILE
 from .nearby_files import what_lies_at
 from .picture_headers import read_picture_header
+from .short_repr import short_repr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -170,14 +171,16 @@ def _read_regions(path: Path) -> list[tuple[int, dict[str, Any]]]:
         match = _REGION.fullmatch(name)
         if match is None:
             raise ValueError(
-                f"{path}: {name!r:.80} names no region; expected picture_region, such "
+                f"{path}: {short_repr(name)} names no region; expected "
+                "picture_region, such "
                 "as '30993_2'"
             )
         if not isinstance(sentences, list) or any(
             not isinstance(text, str) for text in sentences
         ):
             raise ValueError(
-                f"{path}: region {name!r} has {sentences!r:.80}; expected a list of "
+                f"{path}: region {name!r} has {short_repr(sentences)}; expected a "
+                "list of "
                 "sentences"
             )
         if len(sentences) > SENTENCES_PER_REGION:

@@ -9,7 +9,6 @@ the choice changes nothing.
 
 from __future__ import annotations
 
-import math
 import operator
 from typing import TYPE_CHECKING
 
@@ -50,7 +49,7 @@ def mean_iou(counts: MaskCounts, *, empty: float | np.ndarray = 1.0) -> float:
         empty: I / U where both masks are empty; one for all, or ``(N,)`` of them.
     """
     _require_pairs(counts)
-    return 100.0 * mean(counts.iou(empty))
+    return 100.0 * float(counts.iou(empty).mean())
 
 
 def precision_at(
@@ -97,15 +96,6 @@ def check_thresholds(thresholds: tuple[float, ...], key: str) -> None:
             )
     if len(set(thresholds)) < len(thresholds):
         raise ValueError(f"{key} is {list(thresholds)}; name each threshold once")
-
-
-def mean(values: np.ndarray) -> float:
-    """The mean, the same to the last bit in whatever order the values come.
-
-    Args:
-        values: ``(N,)``, at least one.
-    """
-    return math.fsum(values.tolist()) / len(values)
 
 
 def _require_pairs(counts: MaskCounts) -> None:

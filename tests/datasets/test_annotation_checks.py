@@ -39,7 +39,7 @@ def test_fields_of_the_right_type_come_back():
         ({"b": 3, 2: 4}, r"here has no field 'a'; it has \['2', 'b'\]"),
         ({"a": "3"}, "here: 'a' is '3'; expected int or list"),
         ({"a": True}, "here: 'a' is True; expected int or list"),
-        ({"a": "x" * 999}, r"here: 'a' is 'x{79}; expected"),
+        ({"a": "x" * 999}, r"here: 'a' is 'x+\.\.\.x+'; expected"),
     ],
 )
 def test_wrong_fields_are_named(entry, message):

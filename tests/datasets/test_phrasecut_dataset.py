@@ -173,7 +173,7 @@ def test_a_wrong_field_of_a_phrase_is_named(content, make, field, value, message
     [
         ("image_id", ..., "entry 1 has no field 'image_id'"),
         ("image_id", 2331508, "image_id 2331508 stands twice"),
-        ("height", 0, "'height' is 0; expected 1 to 16384 pixels"),
+        ("height", 0, "'height' is 0 and 'width' is .*; expected 1 to 16384 pixels"),
         ("width", 10**9, "'width' is 1000000000; expected 1 to"),
         ("width", 3.5, "'width' is 3.5; expected int"),
     ],

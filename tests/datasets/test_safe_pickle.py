@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
-import collections
 import copyreg
 import os
 import pickle
@@ -19,6 +17,7 @@ from mmris.datasets.safe_pickle import (
     PLAIN_INSTRUCTIONS,
     load_plain_pickle,
 )
+from tests.datasets.hostile_pickles import BY_HAND, GROWING, hostile
 
 PLAIN = [
     {
@@ -57,12 +56,31 @@ def test_sets_come_back(write):
     assert load_plain_pickle(write(pickle.dumps(value, 4))) == value
 
 
-def test_shared_and_cyclic_lists_come_back(write):
-    value: list = [1]
-    value.append(value)
-    loaded = load_plain_pickle(write(pickle.dumps(value)))
-    assert loaded[0] == 1
-    assert loaded[1] is loaded
+@pytest.mark.parametrize("protocol", range(6))
+def test_shared_lists_come_back(write, protocol):
+    shared = ["a", "cup"]
+    value = [{"tokens": shared}, {"tokens": shared}, (shared, shared)]
+    loaded = load_plain_pickle(write(pickle.dumps(value, protocol)))
+    assert loaded == value
+    assert loaded[0]["tokens"] is loaded[1]["tokens"] is loaded[2][1]
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("name", list(GROWING))
+def test_what_grows_beyond_its_file_is_refused(write, name, protocol):
+    make, message = GROWING[name]
+    path = write(pickle.dumps(make(), protocol))
+    assert path.stat().st_size < 100_000
+    with pytest.raises(ValueError, match=f"is refused: it .*{message}") as caught:
+        load_plain_pickle(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_list_doubled_by_dup_is_refused(write):
+    content = b"\x80\x02](K\x01K\x01e" + b"2\x86" * 60 + b"."
+    with pytest.raises(ValueError, match="stands for more than"):
+        load_plain_pickle(write(content))
 
 
 @pytest.mark.parametrize(
@@ -74,38 +92,6 @@ def test_strings_of_python_2_are_utf8_or_latin1(write, text, expected):
     quoted = b"S" + repr(text)[1:].encode() + b"\n"
     content = b"\x80\x02](" + short + binary + quoted + b"L12L\ne."
     assert load_plain_pickle(write(content)) == [expected] * 3 + [12]
-
-
-class Reduce:
-    def __init__(self, function, *arguments):
-        self.call = (function, arguments)
-
-    def __reduce__(self):
-        return self.call
-
-
-class Plain:
-    pass
-
-
-def hostile(marker: str):
-    command = f"touch {marker}"
-    code = f"open({marker!r}, 'w')"
-    built = Plain()
-    built.x = 1
-    return {
-        "posix.system": Reduce(os.system, command),
-        "builtins.eval": Reduce(builtins.eval, code),
-        "builtins.exec": Reduce(builtins.exec, code),
-        "builtins.getattr": Reduce(getattr, "x", "upper"),
-        "io.open": Reduce(open, marker, "w"),
-        "nested": [{"a": (1, Reduce(builtins.eval, code))}],
-        "reduce in reduce": Reduce(Reduce, Reduce(os.system, command)),
-        "object": built,
-        "function": os.system,
-        "collections": collections.OrderedDict(a=1),
-        "numpy": np.float32(1.0),
-    }
 
 
 @pytest.mark.parametrize("protocol", range(6))
@@ -126,25 +112,6 @@ def test_hostile_pickles_are_refused_and_run_nothing(write, tmp_path, name, prot
     # Python 2's name of builtins in the old protocols
     asked = re.sub("^builtins", "(builtins|__builtin__)", name) if "." in name else ""
     assert re.search(asked, message)
-
-
-INSTANCE = b"(S'touch MARKER'\niposix\nsystem\n."
-BY_HAND = {
-    "INST": INSTANCE,
-    "OBJ": b"(cposix\nsystem\nS'touch MARKER'\no.",
-    "NEWOBJ": b"\x80\x02cposix\nsystem\nU\x0ctouch MARKER\x85\x81.",
-    "REDUCE on data": b"]S'x'\n\x85R.",
-    "BUILD on data": b"]}b.",
-    "STACK_GLOBAL": b"\x80\x04\x8c\x05posix\x8c\x06system\x93.",
-    "EXT1": b"\x80\x02\x82\x01.",
-    "EXT4": b"\x80\x02\x84\x01\x00\x00\x00.",
-    "PERSID": b"Psecret\n.",
-    "BINPERSID": b"U\x01xQ.",
-    "BYTEARRAY8": b"\x80\x05\x96" + struct.pack("<Q", 2**40) + b"x.",
-    "NEXT_BUFFER": b"\x80\x05\x97.",
-    "bytes": b"\x80\x03C\x01x.",
-    "name with a line break": b"\x80\x04\x8c\x03a\nb\x8c\x03c\nd\x93.",
-}
 
 
 @pytest.mark.parametrize("name", list(BY_HAND))
@@ -228,9 +195,8 @@ def test_deep_nesting_does_no_harm(write):
 def test_a_huge_memo_index_takes_no_memory(write):
     resource = pytest.importorskip("resource")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    content = b"\x80\x02]r\xf0\xff\xff\xffj\xf0\xff\xff\xffa."
-    loaded = load_plain_pickle(write(content))
-    assert loaded[0] is loaded
+    content = b"\x80\x02]U\x03cupr\xf0\xff\xff\xffaj\xf0\xff\xff\xffa."
+    assert load_plain_pickle(write(content)) == ["cup", "cup"]
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < 100_000  # kilobytes
 

@@ -1,6 +1,17 @@
+import mmap
+import os
+import signal
+import time
+
+import numpy as np
 import torch
 
-from mmris.utils.peak_memory import LargestTensor, peak_growth, resident
+from mmris.utils.peak_memory import (
+    LargestTensor,
+    own_memory,
+    peak_growth,
+    resident,
+)
 
 
 def test_the_peak_of_what_is_freed_again_is_seen():
@@ -22,3 +33,26 @@ def test_the_largest_tensor_is_found_forward_and_backward():
     with LargestTensor() as seen:
         total.backward()
     assert seen.shape == (3, 2)
+
+
+def test_what_a_process_shares_is_not_its_own(tmp_path):
+    own = own_memory(os.getpid())
+    path = tmp_path / "block"
+    path.write_bytes(bytes(60_000_000))
+    mapped = np.memmap(path, dtype=np.uint8, mode="r")
+    with path.open("rb") as other:
+        again = mmap.mmap(other.fileno(), 0, access=mmap.ACCESS_READ)
+        child = os.fork()
+        if not child:
+            np.frombuffer(again, dtype=np.uint8)[::4096].sum()
+            time.sleep(60)
+        mapped[::4096].sum()
+        try:
+            time.sleep(0.5)
+            assert own_memory(os.getpid()) - own < 30
+        finally:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+    held = np.ones(60_000_000, dtype=np.uint8)
+    assert own_memory(os.getpid()) - own > 50
+    del held

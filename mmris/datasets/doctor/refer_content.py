@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmris.datasets.annotation_checks import read_annotation_file, required_field
 from mmris.datasets.refer_files import NO_ANNOTATION
+from mmris.datasets.short_repr import short_repr
 
 from .content import Content, Mask, Picture, Reference
 
@@ -240,7 +241,9 @@ def _identifiers(entry: dict[str, Any], where: str) -> list[int]:
     value = required_field(entry, "ann_id", (int, list), where)
     values = value if isinstance(value, list) else [value]
     if not values or any(type(number) is not int for number in values):
-        raise ValueError(f"{where}: 'ann_id' is {value!r:.80}; expected ids, all int")
+        raise ValueError(
+            f"{where}: 'ann_id' is {short_repr(value)}; expected ids, all int"
+        )
     return [number for number in values if number != NO_ANNOTATION]
 
 
@@ -250,7 +253,8 @@ def _picture(image: dict[str, Any], place: str) -> Picture:
     width = required_field(image, "width", int, place)
     if min(height, width) < 1 or height * width > MAX_PIXELS:
         raise ValueError(
-            f"{place}: height {height!r:.40} and width {width!r:.40} are no size of a "
+            f"{place}: height {short_repr(height)} and width {short_repr(width)} are "
+            "no size of a "
             "picture"
         )
     return Picture(image["id"], name, height, width)
