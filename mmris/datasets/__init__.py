@@ -2,6 +2,7 @@ from .base_ref_dataset import BaseRefDataset
 from .hub_ref_dataset import HubRefDataset
 from .json_ref_dataset import JsonRefDataset
 from .masks import decode_segmentations
+from .mixed_ref_dataset import MixedRefDataset
 from .phrasecut_dataset import PhraseCutDataset
 from .refer_dataset import ReferDataset
 from .refer_files import read_refer_records
@@ -23,6 +24,7 @@ __all__ = [
     "JsonRefDataset",
     "LoadRefImage",
     "LoadRefMasks",
+    "MixedRefDataset",
     "PackRefInputs",
     "PhraseCutDataset",
     "RefRandomFlip",
