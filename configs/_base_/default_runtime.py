@@ -30,6 +30,7 @@ default_hooks = dict(
     sampler_seed=dict(type="DistSamplerSeedHook"),
     checkpoint_fit=dict(type="CheckpointFitHook"),
     interruption=dict(type="InterruptionHook"),
+    leak_warning=dict(type="LeakWarningHook"),
     shared_buffers=dict(type="SharedBuffersHook"),
     visualization=dict(
         type="RefVisualizationHook", num_images=4, expressions_per_image=2

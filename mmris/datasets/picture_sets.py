@@ -28,6 +28,10 @@ class PictureSet:
     title: str
     pictures: tuple[Keys, ...]
 
+    def __len__(self) -> int:
+        """Number of pictures."""
+        return len(self.pictures)
+
     def shared_with(self, other: PictureSet) -> list[ImageKey]:
         """Pictures of this set that another has too.
 

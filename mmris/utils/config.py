@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 SPLITS = ("train", "val", "test")
 # What a method decides about its data, whichever dataset it trains on.
 METHOD_KEYS = ("pipeline", "sampling", "expressions_per_image")
+# Wrappers that hand these on to their datasets themselves.
+HAND_ON = ("MixedRefDataset",)
 # The dataset file behind a user's annotations, and the endings of those.
 OWN_DATA = "own_data"
 ANNOTATION_ENDINGS = (".json", ".jsonl")
@@ -65,6 +67,36 @@ def dataset_leaves(dataset: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield dataset
 
 
+def dataset_heads(dataset: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The dataset dicts that take what a method decides (:data:`METHOD_KEYS`).
+
+    Args:
+        dataset: Configuration of a dataset, or of a wrapper of datasets.
+    """
+    if dataset.get("type") in HAND_ON:
+        yield dataset
+        return
+    # Wrappers of wrappers are no use to anybody, but a mixture may be repeated.
+    inner = dataset.get("dataset")
+    if isinstance(inner, dict):
+        yield from dataset_heads(inner)
+    else:
+        yield from dataset_leaves(dataset)
+
+
+def load_dataset_file(name: str, config_file: str | None = None) -> Config:
+    """Read a dataset file.
+
+    Args:
+        name: A file of ``_base_/datasets`` without its ending, or the path of one.
+        config_file: A config beside or above which there may be such a folder.
+
+    Raises:
+        FileNotFoundError: No such dataset; the message lists those that exist.
+    """
+    return Config.fromfile(str(_find_dataset(name, _dataset_folders(config_file))))
+
+
 def switch_dataset(cfg: Config, name: str) -> None:
     """Replace the data of a configuration by those of another dataset.
 
@@ -100,14 +132,15 @@ def switch_dataset(cfg: Config, name: str) -> None:
                 f"{path} has no {split}_dataloader, but {cfg.filename} uses one. Add "
                 f"it there, or remove {split}_dataloader from the config"
             )
-        kept = next(dataset_leaves(loader["dataset"]))
+        kept = next(dataset_heads(loader["dataset"]))
         dataset = ConfigDict(source[f"{split}_dataloader"]["dataset"])
-        for leaf in dataset_leaves(dataset):
-            if annotations is not None:
+        if annotations is not None:
+            for leaf in dataset_leaves(dataset):
                 leaf.update(
                     data_root=str(annotations.parent), ann_file=annotations.name
                 )
-            leaf.update({key: kept[key] for key in METHOD_KEYS if key in kept})
+        for head in dataset_heads(dataset):
+            head.update({key: kept[key] for key in METHOD_KEYS if key in kept})
         loader["dataset"] = dataset
         if source.get(f"{split}_evaluator") is not None:
             cfg[f"{split}_evaluator"] = source[f"{split}_evaluator"]

@@ -46,6 +46,7 @@ HOOK_NAMES = (
     "checkpoint",
     "checkpoint_fit",
     "interruption",
+    "leak_warning",
     "shared_buffers",
     "visualization",
 )

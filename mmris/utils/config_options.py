@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mmris.registry import DATASETS
 
-from .config import dataset_leaves
+from .config import dataset_heads, dataset_leaves
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -72,9 +72,9 @@ def set_seed(cfg: Config, *, seed: int | None, deterministic: bool) -> None:
     randomness = dict(cfg.get("randomness") or {"seed": None})
     if seed is not None:
         randomness["seed"] = seed
-        for leaf in dataset_leaves(cfg.train_dataloader.dataset):
-            if _accepts(leaf["type"], "seed"):
-                leaf.setdefault("seed", seed)
+        for head in dataset_heads(cfg.train_dataloader.dataset):
+            if _accepts(head["type"], "seed"):
+                head.setdefault("seed", seed)
     if deterministic:
         randomness["deterministic"] = True
     cfg.randomness = randomness

@@ -67,7 +67,14 @@ def instances_of(references):
 
 
 def write_refer(
-    root, references, instances=None, *, dataset="cups", partition="unc", pictures=True
+    root,
+    references,
+    instances=None,
+    *,
+    dataset="cups",
+    partition="unc",
+    pictures=True,
+    suffix=".p",
 ):
     """Write a dataset below a root, with noise for pictures."""
     if instances is None:
@@ -75,7 +82,11 @@ def write_refer(
     folder = root / dataset
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "instances.json").write_text(json.dumps(instances), encoding="utf-8")
-    (folder / f"refs({partition}).p").write_bytes(pickle.dumps(references, 2))
+    path = folder / f"refs({partition}){suffix}"
+    if suffix == ".p":
+        path.write_bytes(pickle.dumps(references, 2))
+    else:
+        path.write_text(json.dumps(references), encoding="utf-8")
     if pictures:
         (root / IMAGES).mkdir(parents=True, exist_ok=True)
         for number in {entry["image_id"] for entry in references if entry != 7}:

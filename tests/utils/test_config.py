@@ -3,7 +3,12 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mmris.utils.config import dataset_leaves, load_config, switch_dataset
+from mmris.utils.config import (
+    dataset_heads,
+    dataset_leaves,
+    load_config,
+    switch_dataset,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BASELINE = REPOSITORY / "configs" / "baseline" / "baseline_tiny_shapes.py"
@@ -100,3 +105,18 @@ def test_a_dataset_without_a_split_is_refused(tmp_path):
     path.write_text("train_dataloader = dict(dataset=dict(type='Mine'))\n")
     with pytest.raises(ValueError, match=r"half\.py has no val_dataloader"):
         switch_dataset(load_config(BASELINE), str(path))
+
+
+def test_mixtures_hand_on_what_a_method_decides():
+    cfg = load_config(BASELINE)
+    switch_dataset(cfg, "refcoco_mixed")
+    mixture = cfg.train_dataloader.dataset
+    assert mixture.sampling == "image"
+    assert all("pipeline" not in part for part in mixture.datasets)
+    repeated = {"type": "RepeatDataset", "times": 2, "dataset": mixture}
+    assert list(dataset_heads(repeated)) == [mixture]
+    leaf = {"type": "A", "dataset": "refcoco"}
+    assert list(dataset_heads({"type": "Concat", "datasets": [leaf]})) == [leaf]
+    switch_dataset(cfg, "shapes")
+    before = load_config(BASELINE)
+    assert cfg.train_dataloader == before.train_dataloader

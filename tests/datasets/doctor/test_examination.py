@@ -17,6 +17,7 @@ from mmris.datasets.doctor import (
     report_text,
 )
 from mmris.datasets.published_counts import WHOLE, PublishedCount, PublishedNumber
+from tests.datasets.real_sentences import write_real_sentences
 from tests.datasets.refer_folder import (
     IMAGES,
     SQUARE,
@@ -362,6 +363,36 @@ def test_a_number_of_a_whole_partition_is_a_warning(tmp_path, monkeypatch):
     assert kinds(tmp_path) == {"doubtful_count"}
     text = report_text(examine(tmp_path, (), Options()))
     assert "all         3           4          8  3 images instead of 4" in text
+
+
+def test_the_real_sentences_have_the_published_counts(test_data, tmp_path):
+    """Of the evaluation splits; the others are not there, which is what differs."""
+    images = write_real_sentences(test_data, tmp_path)
+    found = {}
+    for folder in (tmp_path, tmp_path / "umd", tmp_path / "google"):
+        for report in examine(folder, (), Options(pictures=False)):
+            (partition,) = report.partitions
+            content = partition.content
+            for count in partition.counts:
+                if not count.differences():
+                    assert set(count.published) == {
+                        "images",
+                        "references",
+                        "sentences",
+                    }
+                    found[content.dataset, content.partition, count.split] = count
+            (finding,) = report.findings.sorted()
+            assert finding.kind == "other_count"
+            (example,) = finding.examples
+            names = ("train", "test") if folder.name == "google" else ("train",)
+            assert any(
+                f"split {name}: 0 images instead of" in example for name in names
+            )
+    assert set(found) == set(images)
+    text = (test_data / "refcoco_text" / "README.md").read_text(encoding="utf-8")
+    for (dataset, partition, split), count in found.items():
+        row = " | ".join(f"{number:,}" for number in count.found.values())
+        assert f"| {dataset}_{partition}_{split} | {row} |" in text
 
 
 def test_a_sample_is_an_error_where_the_published_data_are_expected(tmp_path):
