@@ -35,7 +35,8 @@ ROWS_OF_TABLES = {
     "SHNet": {"Table 1", "Table 3"}
     | {f"Table 2, row {row}" for row in range(1, 9)}
     | {f"Table 4, {row}" for row in ("MGATE", "TGFE", "GBFM", "HCAM")},
-    "CEFNet": {"Table 1"} | {f"Table 3, row {row}" for row in range(1, 7)},
+    "CEFNet": {"Table 1", "Table 1, coco"}
+    | {f"Table 3, row {row}" for row in range(1, 7)},
     "JMCELN": {"Table 1"} | {f"Table 2, row {row}" for row in range(1, 7)},
 }
 

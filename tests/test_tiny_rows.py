@@ -15,6 +15,12 @@ from tests import golden, parts
 
 # Configs that differ in what a small model does not have: word vectors, input size.
 SAME_WHEN_TINY = [
+    # Trained on other data.
+    {
+        f"cefnet_r101-gru_1xb12-200k_{data}-320"
+        for data in ("coco", "coco-leakfree", "refcoco")
+    },
+    {f"cefnet-vanilla_r101-gru_1xb12-200k_{data}-320" for data in ("coco", "refcoco")},
     {
         "cmpc-ep-rar-tgfe1-glove_r101-lstm_1xb1-800k_refcoco-320",
         "cmpc-ep-rar-tgfe1_r101-lstm_1xb1-800k_refcoco-320",
