@@ -18,6 +18,7 @@ from .base_ref_dataset import BaseRefDataset
 from .blank_sentences import leave_out_blank_sentences
 from .drawn_polygons import MIN_POINTS
 from .image_keys import COCO, VISUAL_GENOME
+from .index_files import IndexSource
 from .masks import DRAWN_POLYGONS
 from .nearby_files import what_lies_at
 from .short_repr import short_repr
@@ -108,8 +109,7 @@ class PhraseCutDataset(BaseRefDataset):
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """Read the records of the split, one an image in the order of its phrases."""
-        images_path = Path(self.ann_file)
-        files = [images_path.with_name(f"refer_{s}.json") for s in self._parts()]
+        images_path, *files = self._files()
         for path in (images_path, *files):
             if not path.is_file():
                 raise FileNotFoundError(
@@ -139,14 +139,24 @@ class PhraseCutDataset(BaseRefDataset):
                             f"{path}: image_id {image_id} is not among the pictures of "
                             f"{images_path}"
                         )
-                    records[image_id] = _record(folder, image_id, images[image_id])
+                    records[image_id] = _record(image_id, images[image_id])
                 records[image_id]["references"].append(reference)
         if not records:
             raise ValueError(f"{files[0]}: no phrase has any text")
         return list(records.values())
 
-    def _parts(self) -> list[str]:
-        return self.split.split("_")
+    def index_source(self) -> IndexSource | None:
+        """The file of the pictures and those of the phrases."""
+        files = self._files()
+        whole = all(path.is_file() for path in files)
+        if not whole or not Path(self.data_prefix["img_path"]).is_dir():
+            return None
+        return IndexSource(files=files, options={"split": self.split})
+
+    def _files(self) -> tuple[Path, ...]:
+        images = Path(self.ann_file)
+        parts = self.split.split("_")
+        return (images, *(images.with_name(f"refer_{part}.json") for part in parts))
 
 
 def _read_images(path: Path) -> dict[int, dict[str, Any]]:
@@ -252,13 +262,13 @@ def _is_point(point: Any) -> bool:
     )
 
 
-def _record(folder: Path, image_id: int, image: dict[str, Any]) -> dict[str, Any]:
+def _record(image_id: int, image: dict[str, Any]) -> dict[str, Any]:
     keys: list[tuple[str, int]] = [(VISUAL_GENOME, image_id)]
     if type(image.get("coco_id")) is int:
         keys.append((COCO, image["coco_id"]))
     return {
         "image_id": image_id,
-        "img_path": str(folder / f"{image_id}.jpg"),
+        "file_name": f"{image_id}.jpg",
         "image_keys": keys,
         "height": image["height"],
         "width": image["width"],

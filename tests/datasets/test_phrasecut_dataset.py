@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from mmris.datasets import LoadRefImage, LoadRefMasks, PhraseCutDataset
+from mmris.datasets import (
+    LoadRefImage,
+    LoadRefMasks,
+    PhraseCutDataset,
+    index_files,
+)
 from tests.datasets.own_data import write_picture
 
 
@@ -32,6 +37,7 @@ def task(number, image, phrase, polygons, kind="name", **more):
     }
 
 
+ARRAYS = {"gt_masks", "mask_index"}
 FIRST = [[[1, 1], [6.7, 1], [6.7, 4.2], [1, 4.2]], [[5, 3], [9, 3], [9, 8], [5, 8]]]
 SECOND = [[[10, 2], [12, 2], [12, 5]], [[4, 4]]]
 TASKS = {
@@ -120,6 +126,25 @@ def test_pictures_are_named_as_visual_genomes_and_cocos(content, make):
         "visual_genome": {2331508, 61512, 7},
         "coco": {222, 9},
     }
+
+
+def test_an_index_of_large_files_gives_the_same(content, make, tmp_path, monkeypatch):
+    monkeypatch.setenv(index_files.FOLDER_VARIABLE, str(tmp_path / "index"))
+    options = {"split": "val_miniv", "test_mode": True, "pipeline": [LoadRefMasks()]}
+    plain = list(make(*content, **options))
+    monkeypatch.setattr(index_files, "SMALL", 0)
+    for _ in range(2):
+        dataset = make(*content, **options)
+        for item, other in zip(dataset, plain, strict=True):
+            assert item.keys() == other.keys()
+            np.testing.assert_array_equal(item["gt_masks"], other["gt_masks"])
+            assert {k: v for k, v in item.items() if k not in ARRAYS} == {
+                k: v for k, v in other.items() if k not in ARRAYS | {"image_keys"}
+            } | {"image_keys": [list(key) for key in other["image_keys"]]}
+        assert dataset.image_ids()["coco"] == {222, 9}
+        # Two splits of the same files are two indices.
+        assert make(*content, split="miniv").num_images == 1
+    assert len(list((tmp_path / "index").rglob("*.index"))) == 2
 
 
 @pytest.mark.parametrize("split", ["valid", "val_val", "", "train_testA"])

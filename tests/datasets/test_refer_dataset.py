@@ -5,13 +5,19 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import pickle
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mmengine.config import Config
 
 from mmris.datasets import LoadRefImage, LoadRefMasks, ReferDataset
+from mmris.datasets.masks import encode_mask
+from mmris.registry import DATASETS
+from tests.conftest import REPOSITORY
+from tests.datasets.own_data import write_picture
 
 PARTITIONS = {"refcoco": "unc", "refcocog": "umd", "grefcoco": "unc"}
 # Ids of mini_refcoco's annotations of crowds.
@@ -157,6 +163,112 @@ def test_lazy_datasets_read_at_the_first_access(root):
     dataset = make(root, lazy_init=True)
     assert not dataset._fully_initialized
     assert len(dataset) == 129
+
+
+def uncompressed(mask):
+    """Run lengths down the columns, the first of them of zeros."""
+    counts, last, length = [], 0, 0
+    for value in mask.T.ravel().tolist():
+        if value != last:
+            counts.append(length)
+            last, length = value, 0
+        length += 1
+    return [*counts, length]
+
+
+@pytest.mark.parametrize(
+    ("config", "folder", "partition", "images", "splits"),
+    [
+        (
+            "refclef",
+            "refclef",
+            "unc",
+            "saiapr_tc-12",
+            {"train": [0], "val": [1], "testA": [2, 4], "testB": [3], "testC": [4]},
+        ),
+        (
+            "refclef_berkeley",
+            "refclef",
+            "berkeley",
+            "saiapr_tc-12",
+            {"train": [0], "val": [1], "test": [2, 3, 4]},
+        ),
+        (
+            "rrsisd",
+            "rrsisd",
+            "unc",
+            "rrsisd/JPEGImages",
+            {"train": [0], "val": [1], "test": [2, 3, 4]},
+        ),
+    ],
+)
+def test_configs_read_run_lengths_in_their_folders(
+    tmp_path, config, folder, partition, images, splits
+):
+    """RefCLEF and RRSIS-D as published: lists of one run-length encoding."""
+    names = ["train", "val", "testA", "testB", "testAC"]
+    if "test" in splits:
+        names = ["train", "val", "test", "test", "test"]
+    random = np.random.default_rng(0)
+    masks = random.random((5, 9, 14)) < 0.4
+    references, annotations, pictures = [], [], []
+    for number, (split, mask) in enumerate(zip(names, masks)):
+        image, annotation = 100 + number, 10 + number
+        write_picture(tmp_path / "images" / images / f"{image}.jpg", height=9, width=14)
+        pictures.append(
+            {"id": image, "file_name": f"{image}.jpg", "height": 9, "width": 14}
+        )
+        encoding = {"size": [9, 14], "counts": uncompressed(mask)}
+        if number % 2:
+            encoding = encode_mask(mask)
+        annotations.append(
+            {
+                "id": annotation,
+                "image_id": image,
+                "category_id": 2,
+                "segmentation": [encoding],
+                "bbox": [0, 0, 1, 1],
+                "iscrowd": 0,
+                "area": int(mask.sum()),
+            }
+        )
+        text = {"sent": f"thing {number}", "raw": f"Thing {number}", "tokens": []}
+        references.append(
+            {
+                "ref_id": number,
+                "ann_id": annotation,
+                "image_id": image,
+                "category_id": 2,
+                "file_name": f"{image}_1.jpg",
+                "split": split,
+                "sent_ids": [number],
+                "sentences": [{"sent_id": number, **text}],
+            }
+        )
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / f"refs({partition}).p").write_bytes(
+        pickle.dumps(references, 2)
+    )
+    content = {"images": pictures, "annotations": annotations, "categories": []}
+    (tmp_path / folder / "instances.json").write_text(json.dumps(content))
+
+    file = REPOSITORY / "configs" / "_base_" / "datasets" / f"{config}.py"
+    options = {
+        **Config.fromfile(file).test_dataloader.dataset,
+        "data_root": str(tmp_path),
+        "pipeline": [LoadRefImage(), LoadRefMasks()],
+    }
+    for split, numbers in splits.items():
+        items = list(DATASETS.build({**options, "split": split}))
+        assert [item["ref_ids"] for item in items] == [[n] for n in numbers]
+        for item, number in zip(items, numbers):
+            np.testing.assert_array_equal(item["gt_masks"][0], masks[number])
+            assert item["expressions"] == [f"thing {number}"]
+    ids = DATASETS.build({**options, "split": "val"}).image_ids()
+    if folder == "refclef":
+        assert ids == {"saiapr": {101}}
+    else:
+        assert ids == {"files": {str(tmp_path / "images" / images / "101.jpg")}}
 
 
 @pytest.fixture
