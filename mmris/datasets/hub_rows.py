@@ -6,7 +6,7 @@ import json
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from .annotation_checks import required_field
+from .annotation_checks import required_field, required_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -226,11 +226,12 @@ def _parsed(row: dict[str, Any], name: str, where: str) -> dict[str, Any]:
 
 
 def _image(image: dict[str, Any], where: str) -> dict[str, Any]:
+    height, width = required_size(image, where)
     return {
         "image_id": required_field(image, "id", int, where),
         "file_name": required_field(image, "file_name", str, where),
-        "height": required_field(image, "height", int, where),
-        "width": required_field(image, "width", int, where),
+        "height": height,
+        "width": width,
         "references": [],
     }
 
@@ -290,6 +291,6 @@ def _add(
 
 def _size(mask: dict[str, Any], where: str) -> tuple[int, int]:
     size = required_field(mask, "size", list, where)
-    if len(size) != 2 or any(type(length) is not int for length in size):
+    if len(size) != 2:
         raise ValueError(f"{where}: 'size' is {size!r:.80}; expected [height, width]")
-    return size[0], size[1]
+    return required_size(dict(zip(("height", "width"), size, strict=True)), where)

@@ -430,7 +430,7 @@ def test_copies_of_other_kinds_are_refused(library, tmp_path, columns, message):
     [
         ("raw_anns", "{", "'raw_anns' is no JSON"),
         ("raw_anns", "[1]", r"'raw_anns' is \[1\]; expected a dictionary"),
-        ("raw_image_info", "{}", "row 1 has no field 'id'"),
+        ("raw_image_info", "{}", "row 1 has no field 'height'"),
         ("ann_id", 7, "'ann_id' is 7, but that of its annotation is"),
         ("image_id", 7, "'image_id' is 7, but that of its annotation is"),
         ("sentences", None, "row 1: 'sentences' is None; expected list"),

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from mmris.datasets.annotation_checks import read_annotation_file, required_field
+from mmris.datasets.annotation_checks import (
+    read_annotation_file,
+    required_field,
+    required_size,
+)
 from mmris.datasets.masks import encode_segmentations, mask_area
 
 if TYPE_CHECKING:
@@ -94,10 +98,7 @@ def _category_names(content: dict[str, Any], path: Path) -> dict[int, str]:
 def _has_mask(
     annotation: dict[str, Any], image: dict[str, Any], where: str, left_out: LeftOut
 ) -> bool:
-    size = (
-        required_field(image, "height", int, f"{where}, its image"),
-        required_field(image, "width", int, f"{where}, its image"),
-    )
+    size = required_size(image, f"{where}, its image")
     place = f"annotation {annotation['id']}"
     if not annotation.get("segmentation"):
         left_out.add("annotations without a segmentation", place)
@@ -129,13 +130,18 @@ def _texts(entry: dict[str, Any], key: str, path: Path, left_out: LeftOut) -> li
     return kept
 
 
+def _category(annotation: dict[str, Any], names: dict[int, str]) -> str:
+    """Name of an annotation's category, "" if it has none."""
+    number = annotation.get("category_id")
+    return names.get(number, "") if isinstance(number, int) else ""
+
+
 def _by_name(
     annotations: list[dict[str, Any]], names: dict[int, str]
 ) -> list[tuple[str, list[dict[str, Any]]]]:
     groups: dict[str, list[dict[str, Any]]] = {}
     for annotation in annotations:
-        name = names.get(annotation.get("category_id", -1))
-        if name:
+        if name := _category(annotation, names):
             groups.setdefault(name, []).append(annotation)
     return list(groups.items())
 
@@ -154,7 +160,7 @@ def _entry(
     else:
         entry["mask"] = [a["segmentation"] for a in annotations]
     entry["sentences"] = texts
-    own = {names.get(a.get("category_id", -1), "") for a in annotations}
+    own = {_category(a, names) for a in annotations}
     # Objects of several categories have none in common.
     category = own.pop() if len(own) == 1 else ""
     if category:

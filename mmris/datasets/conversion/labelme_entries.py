@@ -113,7 +113,7 @@ def _objects(
         where = f"{path}, shape {number}"
         label = required_field(shape, "label", str, where)
         required_field(shape, "points", list, where)
-        kind = shape.get("shape_type") or "polygon"
+        kind = str(shape.get("shape_type") or "polygon")
         if kind not in _AREAS:
             left_out.add(f"shapes of type {kind!r}, which has no inside", where)
             continue
