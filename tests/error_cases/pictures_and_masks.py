@@ -2,11 +2,20 @@
 
 import json
 import pickle
+import tarfile
+import zipfile
 
 import numpy as np
 from PIL import Image
 
-from mmris.datasets import JsonRefDataset, LoadRefImage, ReferDataset, ShapesRefDataset
+from mmris.datasets import (
+    JsonRefDataset,
+    LoadRefImage,
+    MixedRefDataset,
+    ReferDataset,
+    ShapesRefDataset,
+)
+from mmris.datasets.archives import Archive, unpack
 from mmris.datasets.masks import encode_segmentations
 
 from . import behaviour, error
@@ -174,3 +183,66 @@ def cut_off(folder):
 @error("A polygon of fewer than three points")
 def two_points(folder):
     encode_segmentations([[[1, 1, 5, 5]]], 12, 20)
+
+
+def unpacked(path, root):
+    with Archive(path) as archive:
+        unpack(archive, root)
+
+
+def zipped(folder, name, content=b"{}"):
+    path = folder / "refcoco.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, content)
+    return path
+
+
+@error("An archive leads out of its folder")
+def archive_outside(folder):
+    unpacked(zipped(folder, "../refcoco/instances.json"), folder / "data")
+
+
+@error("An archive has links")
+def archive_links(folder):
+    path = folder / "refcoco.tar"
+    with tarfile.open(path, "w") as archive:
+        entry = tarfile.TarInfo("refcoco/instances.json")
+        entry.type, entry.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(entry)
+    unpacked(path, folder / "data")
+
+
+@error("A download is a web page")
+def archive_page(folder):
+    (folder / "refcoco.zip").write_text("<!DOCTYPE html>")
+    unpacked(folder / "refcoco.zip", folder / "data")
+
+
+@error("An archive is cut off")
+def archive_cut_off(folder):
+    path = zipped(folder, "refcoco/instances.json", bytes(range(256)) * 9)
+    path.write_bytes(path.read_bytes()[:400])
+    unpacked(path, folder / "data")
+
+
+@error("An archive of something else")
+def archive_of_else(folder):
+    unpacked(zipped(folder, "thesis.tex"), folder / "data")
+
+
+@error("A file is in the way of an archive's")
+def archive_in_the_way(folder):
+    (folder / "refcoco").mkdir()
+    (folder / "refcoco" / "instances.json").write_text("mine")
+    unpacked(zipped(folder, "refcoco/instances.json"), folder)
+
+
+@error("A mixture of which a set is held out whole")
+def mixture_of_nothing(folder):
+    dataset = refer(folder)
+    MixedRefDataset(datasets=[dataset], held_out=[dataset])
+
+
+@error("Weights of a mixture that are none")
+def mixture_weights(folder):
+    MixedRefDataset(datasets=[{}, {}], weights=[1])

@@ -1,4 +1,4 @@
-from .examination import Options, Report, examine, number_of_findings
+from .examination import Options, Report, examine, number_of_findings, picture_folder
 from .findings import RULES, Finding, Findings
 from .report_text import report_text
 
@@ -10,5 +10,6 @@ __all__ = [
     "Report",
     "examine",
     "number_of_findings",
+    "picture_folder",
     "report_text",
 ]

@@ -144,6 +144,17 @@ def examine(root: Path, names: Sequence[str], options: Options) -> list[Report]:
     return [_examine(folder, options) for folder in find_datasets(root, names)]
 
 
+def picture_folder(folder: Path, image_dir: str | None = None) -> Path:
+    """The folder of a dataset's pictures.
+
+    Args:
+        folder: The folder of the dataset, in the data root.
+        image_dir: Folder below the data root, or an absolute path; None for the
+            dataset's own.
+    """
+    return folder.parent / (image_dir or IMAGE_FOLDERS.get(folder.name, IMAGE_FOLDER))
+
+
 def _examine(folder: Path, options: Options) -> Report:
     report = Report(folder)
     contents = read_refer_folder(folder, report.findings)
@@ -164,8 +175,7 @@ def _examine(folder: Path, options: Options) -> Report:
     for content in contents:
         note_overlaps(content, overlaps, report.findings)
     if options.pictures and pictures:
-        default = IMAGE_FOLDERS.get(folder.name, IMAGE_FOLDER)
-        image_folder = folder.parent / (options.image_dir or default)
+        image_folder = picture_folder(folder, options.image_dir)
         check_pictures(
             pictures.values(), image_folder, report.findings, decode=options.decode
         )
