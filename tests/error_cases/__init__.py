@@ -33,6 +33,18 @@ def behaviour(situation):
     return register
 
 
-from . import checkpoints, configs, pictures_and_masks, sentences  # noqa: E402
+from . import (  # noqa: E402
+    checkpoints,
+    configs,
+    pictures_and_masks,
+    published_copies,
+    sentences,
+)
 
-__all__ = ["checkpoints", "configs", "pictures_and_masks", "sentences"]
+__all__ = [
+    "checkpoints",
+    "configs",
+    "pictures_and_masks",
+    "published_copies",
+    "sentences",
+]
