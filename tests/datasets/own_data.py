@@ -20,6 +20,17 @@ def box_mask(height=HEIGHT, width=WIDTH):
     return mask
 
 
+def run_lengths(mask):
+    """Uncompressed run lengths, down the columns, the first of them of zeros."""
+    counts, last, length = [], 0, 0
+    for value in mask.T.ravel().tolist():
+        if value != last:
+            counts.append(length)
+            last, length = value, 0
+        length += 1
+    return [*counts, length]
+
+
 def make_entry(mask, *, mask_value=None, **more):
     """An entry that was parsed, for parts that take one."""
     fields = {

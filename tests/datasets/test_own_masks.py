@@ -9,24 +9,19 @@ from pycocotools import mask as coco_mask
 
 from mmris.datasets.masks import decode_segmentations
 from mmris.datasets.own_masks import MaskReader
-from tests.datasets.own_data import HEIGHT, POLYGON, WIDTH, box_mask, make_entry
+from tests.datasets.own_data import (
+    HEIGHT,
+    POLYGON,
+    WIDTH,
+    box_mask,
+    make_entry,
+    run_lengths,
+)
 
 
 def decode(encoding):
     assert isinstance(encoding["counts"], str)
     return decode_segmentations([encoding], HEIGHT, WIDTH)
-
-
-def runs(mask):
-    """Uncompressed run lengths, down the columns, the first of them of zeros."""
-    flat = mask.T.ravel().tolist()
-    counts, last, length = [], 0, 0
-    for value in flat:
-        if value != last:
-            counts.append(length)
-            last, length = value, 0
-        length += 1
-    return [*counts, length]
 
 
 def forms():
@@ -38,7 +33,7 @@ def forms():
         "polygon": [POLYGON],
         "polygons that overlap": [list(part) for part in half],
         "compressed": text,
-        "uncompressed": {"size": [HEIGHT, WIDTH], "counts": runs(mask)},
+        "uncompressed": {"size": [HEIGHT, WIDTH], "counts": run_lengths(mask)},
         "list of run lengths": [text],
         "file": "a.png",
     }

@@ -17,7 +17,7 @@ from mmris.datasets import LoadRefImage, LoadRefMasks, ReferDataset
 from mmris.datasets.masks import encode_mask
 from mmris.registry import DATASETS
 from tests.conftest import REPOSITORY
-from tests.datasets.own_data import write_picture
+from tests.datasets.own_data import run_lengths, write_picture
 
 PARTITIONS = {"refcoco": "unc", "refcocog": "umd", "grefcoco": "unc"}
 # Ids of mini_refcoco's annotations of crowds.
@@ -165,17 +165,6 @@ def test_lazy_datasets_read_at_the_first_access(root):
     assert len(dataset) == 129
 
 
-def uncompressed(mask):
-    """Run lengths down the columns, the first of them of zeros."""
-    counts, last, length = [], 0, 0
-    for value in mask.T.ravel().tolist():
-        if value != last:
-            counts.append(length)
-            last, length = value, 0
-        length += 1
-    return [*counts, length]
-
-
 @pytest.mark.parametrize(
     ("config", "folder", "partition", "images", "splits"),
     [
@@ -218,7 +207,7 @@ def test_configs_read_run_lengths_in_their_folders(
         pictures.append(
             {"id": image, "file_name": f"{image}.jpg", "height": 9, "width": 14}
         )
-        encoding = {"size": [9, 14], "counts": uncompressed(mask)}
+        encoding = {"size": [9, 14], "counts": run_lengths(mask)}
         if number % 2:
             encoding = encode_mask(mask)
         annotations.append(

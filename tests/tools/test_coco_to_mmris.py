@@ -11,7 +11,7 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
 from mmris.datasets import JsonRefDataset, LoadRefMasks
-from tests.datasets.own_data import write_picture
+from tests.datasets.own_data import run_lengths, write_picture
 from tests.load_tool import load_tool
 
 HEIGHT, WIDTH = 12, 20
@@ -22,13 +22,7 @@ PARTS = [[1, 8, 9, 8, 9, 11, 1, 11], [6, 7, 15, 7, 15, 10, 6, 10]]
 def crowd():
     mask = np.zeros((HEIGHT, WIDTH), np.uint8)
     mask[5:9, 12:] = 1
-    runs, last, length = [], 0, 0
-    for value in mask.T.ravel().tolist():
-        if value != last:
-            runs.append(length)
-            last, length = value, 0
-        length += 1
-    return {"size": [HEIGHT, WIDTH], "counts": [*runs, length]}
+    return {"size": [HEIGHT, WIDTH], "counts": run_lengths(mask)}
 
 
 def annotation(number, image, segmentation, category=1, **more):
