@@ -7,13 +7,13 @@ import json
 import os
 import sys
 from contextlib import nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 from mmris.utils import trusted_checkpoints
+from mmris.utils.atomic_files import write_atomically
 from mmris.utils.config import load_config, switch_dataset
 from mmris.utils.config_check import check_config
 from mmris.utils.config_options import (
@@ -168,9 +168,7 @@ def write_metrics(args: argparse.Namespace, metrics: dict[str, float]) -> None:
         "split": args.split,
         "metrics": metrics,
     }
-    file = Path(args.metrics)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_atomically(args.metrics, (json.dumps(report, indent=2) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -12,22 +12,32 @@ Example:
 from __future__ import annotations
 
 import argparse
-import json
+import copy
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmengine.registry import init_default_scope
+
+from mmris.registry import DATASETS
+from mmris.utils.config import load_config, switch_dataset
+from mmris.utils.config_options import select_split
 from mmris.utils.seed_runs import (
     SeedRunFailed,
     best_checkpoint,
     check_same_options,
+    check_seeds,
+    read_json,
+    start_words,
     write_summary,
 )
 from mmris.utils.tool_errors import run_tool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from mmengine.config import Config
 
 
 def parse_args(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
@@ -101,27 +111,47 @@ def train_and_test(
     shared = shared_options(args)
     if not scores.is_file():
         words = [args.config, "--work-dir", str(folder), "--seed", str(seed)]
-        words += ["--resume", *more, *shared]
+        words += [*start_words(folder, more), *shared]
         code = run("train.py", words)
         if code != 0:
             raise SeedRunFailed("training", seed, code)
         words = [args.config, str(best_checkpoint(folder)), "--metrics", str(scores)]
         words += ["--work-dir", str(folder / "test")]
         words += ["--split", args.split] if args.split else []
+        words += [word for word in more if word == "--trust-checkpoint"]
         code = run("test.py", [*words, *shared])
         if code != 0:
             raise SeedRunFailed("testing", seed, code)
-    found: dict[str, float] = json.loads(scores.read_text("utf-8"))["metrics"]
+    found: dict[str, float] = read_json(scores)["metrics"]
     return found
+
+
+def check_split(args: argparse.Namespace, cfg: Config) -> None:
+    """Refuse a split that the data do not have now, and not after training.
+
+    Args:
+        args: Our options.
+        cfg: The config, which is left as it is.
+    """
+    cfg = copy.deepcopy(cfg)
+    if args.dataset:
+        switch_dataset(cfg, args.dataset)
+    select_split(cfg, args.split)
+    init_default_scope(cfg.get("default_scope", "mmris"))
+    DATASETS.build({**cfg.test_dataloader.dataset, "pipeline": []})
 
 
 def train_all(args: argparse.Namespace, more: Sequence[str]) -> int:
     """All seeds, and the table."""
+    check_seeds(args.seeds, more)
+    cfg = load_config(args.config)
+    if args.split:
+        check_split(args, cfg)
     default = Path("work_dirs") / f"{Path(args.config).stem}_seeds"
     work_dir = Path(args.work_dir) if args.work_dir else default
     options = [args.config, *more, *shared_options(args)]
     options += ["--split", args.split] if args.split else []
-    check_same_options(work_dir, options, args.seeds)
+    check_same_options(work_dir, options, cfg)
     scores = {}
     for seed in args.seeds:
         folder = work_dir / f"seed_{seed}"
