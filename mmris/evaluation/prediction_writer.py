@@ -41,8 +41,8 @@ class PredictionWriter(BaseMetric):
         prefix: As in every metric; there is no score to put it before.
 
     Raises:
-        ValueError: The file's name ends otherwise, or the folder of the maps has files
-            in it already.
+        ValueError: The file's name ends otherwise, it cannot be written, or the folder
+            of the maps has files in it already.
     """
 
     default_prefix = ""
@@ -69,6 +69,7 @@ class PredictionWriter(BaseMetric):
                 f"the folder {self.folder} has soft scores of an earlier run; remove "
                 "it, or give --out another name"
             )
+        _check_writable(self._part(get_rank()))
         # Nobody writes before everybody has looked.
         barrier()
         self.header = {
@@ -182,6 +183,18 @@ class PredictionWriter(BaseMetric):
         temporary.replace(self.path)
         for part in parts:
             part.unlink()
+
+
+def _check_writable(part: Path) -> None:
+    """Find out before the test and not after its first batch."""
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        part.open("w", encoding="utf-8").close()
+    except OSError as error:
+        raise ValueError(
+            f"--out: {part} cannot be written ({error.strerror}); give a name in "
+            "another folder"
+        ) from None
 
 
 def _in_turn(parts: Sequence[Path]) -> Iterator[str]:

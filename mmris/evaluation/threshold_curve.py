@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmris.models.layers import resize_to
+from mmris.models.segmentors.restore import restore_logits
 
 from .mask_counts import MaskCounts
 from .overlap_scores import mean_iou, overall_iou, precision_at
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from .scored_image import ScoredImage
 
-# Every second percent, and so every threshold that papers use.
-THRESHOLDS = np.round(np.arange(0.02, 0.99, 0.02), 2)
+# Every percent, and so every threshold that papers use.
+THRESHOLDS = np.round(np.arange(1, 100) / 100, 2)
 _CALIBRATION_BINS = 10
 
 
@@ -88,8 +88,14 @@ def threshold_curve(images: Iterable[ScoredImage]) -> ThresholdCurve:
     outside: list[np.ndarray] = []
     sums = np.zeros((3, _CALIBRATION_BINS))
     for image in images:
-        maps = resize_to(image.content_maps(), image.size)[:, 0].numpy()
-        for logits, truth in zip(maps, image.true_masks, strict=True):
+        stored, frame = image.maps()
+        maps = restore_logits(
+            stored,
+            input_size=frame.input_size,
+            content_box=frame.content_box,
+            original_size=image.size,
+        )
+        for logits, truth in zip(maps.numpy(), image.true_masks, strict=True):
             # The number of limits below a logit: those thresholds take the pixel.
             exceeded = np.searchsorted(limits, logits.ravel(), side="left")
             true = truth.ravel()

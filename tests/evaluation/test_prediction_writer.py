@@ -113,6 +113,17 @@ def test_maps_of_an_earlier_run_are_not_mixed_with_others(tmp_path):
     PredictionWriter(path=str(tmp_path / "p.jsonl"))
 
 
+def test_files_that_cannot_be_written_are_refused_before_the_test(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(
+        ValueError, match=r"--out: .* cannot be written \(.*another fol"
+    ):
+        PredictionWriter(path=str(tmp_path / "file" / "p.jsonl"))
+    (tmp_path / "p.jsonl.rank0.part").mkdir()
+    with pytest.raises(ValueError, match=r"--out: .*rank0.part cannot be written"):
+        PredictionWriter(path=str(tmp_path / "p.jsonl"))
+
+
 def test_other_endings_are_refused(tmp_path):
     with pytest.raises(ValueError, match="--out .*p.pkl: .*ends in .jsonl"):
         PredictionWriter(path=str(tmp_path / "p.pkl"))
