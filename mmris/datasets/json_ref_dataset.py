@@ -13,6 +13,7 @@ from mmris.registry import DATASETS
 
 from .base_ref_dataset import BaseRefDataset
 from .entry_numbers import EntryNumbering
+from .image_keys import file_key
 from .json_entries import read_json_entries
 from .nearby_files import find_one_level_off, what_lies_at
 from .own_masks import MaskReader
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from .base_ref_dataset import Sampling
     from .entry_numbers import EntryNumbers
+    from .image_keys import ImageKey
 
 
 @DATASETS.register_module()
@@ -134,6 +136,15 @@ class JsonRefDataset(BaseRefDataset):
                 level=logging.WARNING,
             )
         return list(records.values())
+
+    def annotated_pictures(self) -> list[tuple[ImageKey, ...]]:
+        """Names of the pictures in the file, without opening any of them."""
+        path = Path(self.ann_file)
+        if not path.is_file():
+            raise self._no_file(path)
+        folder = Path(self.data_prefix["img_path"])
+        images = dict.fromkeys(image for _, image, _ in self._entries(path))
+        return [(file_key(str(folder / image)),) for image in images]
 
     def _entries(self, path: Path) -> Iterator[tuple[RefEntry, str, EntryNumbers]]:
         """The entries of the split, with the normal form of their picture's path.

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from .json_ref_dataset import JsonRefDataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,9 +74,13 @@ def title_of(dataset: Any) -> str:
     Args:
         dataset: The dataset.
     """
-    name = getattr(dataset, "dataset", "") or getattr(dataset, "ann_file", "")
-    if not isinstance(name, str) or not name:
-        name = type(dataset).__name__
+    name: Any
+    if isinstance(dataset, JsonRefDataset):
+        name = Path(dataset.ann_file).name
+    else:
+        name = getattr(dataset, "dataset", None) or getattr(dataset, "path", None)
+    if not isinstance(name, str):
+        name = type(dataset).__name__.removesuffix("Dataset")
     partition = getattr(dataset, "partition", "")
     split = getattr(dataset, "split", "")
     parts = [name, f"({partition})" if partition else "", split or ""]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .base_ref_dataset import Sampling
+    from .image_keys import ImageKey
 
 # Pictures that the release names and does not have.
 MISSING_PICTURES = frozenset([19579, 17975, 19575])
@@ -116,6 +117,12 @@ class ReferItDataset(BaseRefDataset):
             for image_id, group in regions.items()
             if (references := [entry for entry in group if entry["sentences"]])
         ]
+
+    def annotated_pictures(self) -> list[tuple[ImageKey, ...]]:
+        """Names of the pictures in the query file, without opening any of them."""
+        regions = _read_regions(self._query_file())
+        numbers = dict.fromkeys(image_id for image_id, _ in regions)
+        return [((SAIAPR, image_id),) for image_id in numbers]
 
     def _record(
         self, image_id: int, references: list[dict[str, Any]]

@@ -133,7 +133,33 @@ class ConfigPictures:
             raise ValueError(
                 "the config has no train_dataloader, so that there is nothing to check"
             )
-        return training_sets(self._build(loader["dataset"]))
+        return self._sets(_plain(loader["dataset"]))
+
+    def _sets(self, config: dict[str, Any]) -> list[PictureSet]:
+        """Pictures of a dataset, without opening any of them."""
+        if not any(map(_needs_pictures, _all_leaves(config))):
+            return training_sets(self._build(config))
+        held_out = {
+            key
+            for part in config.get("held_out", ())
+            for found in self._sets(part)
+            for keys in found.pictures
+            for key in keys
+        }
+        return [
+            PictureSet(
+                found.title,
+                tuple(keys for keys in found.pictures if held_out.isdisjoint(keys)),
+            )
+            for leaf in dataset_leaves(config)
+            for found in self._annotated(leaf)
+        ]
+
+    def _annotated(self, config: dict[str, Any]) -> list[PictureSet]:
+        if not _needs_pictures(config):
+            return training_sets(self._build(config))
+        dataset = self._build({**config, "lazy_init": True})
+        return [PictureSet(title_of(dataset), tuple(dataset.annotated_pictures()))]
 
     def evaluation(
         self,
@@ -158,7 +184,7 @@ class ConfigPictures:
         return [
             found
             for leaf in wanted.values()
-            for found in training_sets(self._build({**leaf, "test_mode": True}))
+            for found in self._sets({**leaf, "test_mode": True})
         ]
 
     def _splits(self, leaf: dict[str, Any]) -> list[dict[str, Any]]:
@@ -236,6 +262,20 @@ def _identity(config: Mapping[str, Any]) -> str:
         if key not in _OF_NO_MATTER
     }
     return json.dumps(content, sort_keys=True, default=str)
+
+
+def _needs_pictures(config: Mapping[str, Any]) -> bool:
+    """Whether a dataset opens its pictures to read its annotations."""
+    kind = config.get("type")
+    found = DATASETS.get(kind) if isinstance(kind, str) else kind
+    return hasattr(found, "annotated_pictures")
+
+
+def _all_leaves(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from dataset_leaves(config)
+    for part in config.get("held_out", ()):
+        if isinstance(part, dict):
+            yield from dataset_leaves(part)
 
 
 def _evaluation_leaves(

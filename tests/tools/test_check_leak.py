@@ -145,6 +145,55 @@ def test_mixtures_are_compared_set_by_set_without_what_is_held_out(
     }
 
 
+def test_formats_that_read_sizes_off_pictures_need_none_here(main, tmp_path):
+    """ReferIt and own data, also in mixtures and held out."""
+    queries = {"train": {"1_1": ["sky"], "2_1": ["man"]}, "test": {"2_7": ["tree"]}}
+    for split, content in queries.items():
+        path = tmp_path / f"referit_query_{split}.json"
+        path.write_text(json.dumps(content))
+    box = [[3, 2, 8, 2, 8, 6, 3, 6]]
+    names = {"train": "train2014/COCO_train2014_000000000009.jpg", "val": "b.jpg"}
+    lines = [
+        json.dumps({"image": name, "mask": box, "sentences": "cup", "split": split})
+        for split, name in names.items()
+    ]
+    (tmp_path / "own.jsonl").write_text("\n".join(lines))
+    write_refer(tmp_path, [reference(1, 9, "val")], pictures=False)
+
+    def referit(split):
+        return {"type": "ReferItDataset", "split": split, "data_root": str(tmp_path)}
+
+    def own(split):
+        where = {"data_root": str(tmp_path), "ann_file": "own.jsonl"}
+        return {"type": "JsonRefDataset", "split": split, **where}
+
+    cups = leaf(tmp_path, "cups", "unc", "val")
+    config = write_config(tmp_path / "a.py", referit("train"), referit("test"))
+    assert run(main, config, tmp_path)[1] == {("ReferIt test", "ReferIt train"): 1}
+    config = write_config(tmp_path / "b.py", own("train"), own("val"), cups)
+    code, shared = run(main, config, tmp_path)
+    assert code == 1
+    assert shared == {
+        ("own.jsonl val", "own.jsonl train"): 0,
+        ("cups (unc) val", "own.jsonl train"): 1,
+    }
+    mixture = {
+        "type": "MixedRefDataset",
+        "datasets": [own("train"), referit("train"), own("val")],
+        "held_out": [cups, referit("test")],
+    }
+    config = write_config(tmp_path / "c.py", mixture)
+    code, shared = run(main, config, tmp_path)
+    assert code == 0
+    assert len(shared) == 6
+    clean = json.loads((tmp_path / "report.json").read_text())
+    assert {pair["train"]: pair["train_pictures"] for pair in clean} == {
+        "own.jsonl train": 0,
+        "ReferIt train": 1,
+        "own.jsonl val": 1,
+    }
+
+
 def test_files_of_other_names_are_told_by_their_folder(main, tmp_path):
     """Two collections may both have a 1.jpg."""
     for name in ("cups", "plates"):

@@ -1,9 +1,9 @@
 """Examines datasets on disk: counts, pictures, masks, ids and sentences.
 
-Reads every dataset below a folder in the layout of REFER or gRefCOCO, compares its
-counts with the published ones, and finds pictures that are missing or broken, masks
-that are empty or outside, ids that stand twice, sentences without a word. Exit code 1
-if there is an error, 2 if there is nothing to examine.
+Reads every dataset below a folder in the layout of REFER, gRefCOCO, ReferIt or
+PhraseCut, compares its counts with the published ones, and finds pictures that are
+missing or broken, masks that are empty or outside, ids that stand twice, sentences
+without a word. Exit code 1 if there is an error, 2 if there is nothing to examine.
 
 Example:
     python tools/dataset_tools/check_dataset.py data --json report.json

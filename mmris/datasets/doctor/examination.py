@@ -11,6 +11,7 @@ from .count_checks import check_counts, check_shared_pictures, count_splits
 from .findings import SEVERITIES, Findings
 from .mask_checks import check_masks, note_overlaps
 from .picture_checks import check_pictures
+from .record_content import is_phrasecut, is_referit, read_phrasecut, read_referit
 from .refer_content import INSTANCES, partition_files, read_refer_folder
 
 if TYPE_CHECKING:
@@ -99,7 +100,8 @@ def find_datasets(root: Path, names: Sequence[str] = ()) -> list[Path]:
         names: Only folders of these names; none takes all.
 
     Returns:
-        Folders in the layout of REFER or gRefCOCO, complete or not.
+        Folders in the layout of REFER, gRefCOCO, ReferIt or PhraseCut, complete or
+        not.
 
     Raises:
         FileNotFoundError: No such folder, or no dataset in it.
@@ -112,13 +114,13 @@ def find_datasets(root: Path, names: Sequence[str] = ()) -> list[Path]:
     root = root.absolute()
     candidates = [root, *sorted(path for path in root.iterdir() if path.is_dir())]
     found = [folder for folder in candidates if _is_dataset(folder)]
-    wanted = [folder for folder in found if not names or folder.name in names]
+    wanted = [folder for folder in found if not names or _name(folder) in names]
     if wanted:
         return wanted
     if found:
         raise FileNotFoundError(
             f"no dataset {', '.join(names)} in {root}; there is "
-            f"{', '.join(folder.name for folder in found)}"
+            f"{', '.join(map(_name, found))}"
         )
     raise FileNotFoundError(
         f"no dataset in {root}: {what_lies_at(root)}. A dataset is a folder with "
@@ -126,8 +128,17 @@ def find_datasets(root: Path, names: Sequence[str] = ()) -> list[Path]:
     )
 
 
-def _is_dataset(folder: Path) -> bool:
+def _is_refer(folder: Path) -> bool:
     return (folder / INSTANCES).is_file() or bool(partition_files(folder))
+
+
+def _is_dataset(folder: Path) -> bool:
+    return _is_refer(folder) or is_referit(folder) or is_phrasecut(folder)
+
+
+def _name(folder: Path) -> str:
+    """What a dataset is chosen by: ReferIt's files lie in the data root itself."""
+    return "referit" if is_referit(folder) else folder.name
 
 
 def examine(root: Path, names: Sequence[str], options: Options) -> list[Report]:
@@ -157,12 +168,18 @@ def picture_folder(folder: Path, image_dir: str | None = None) -> Path:
 
 def _examine(folder: Path, options: Options) -> Report:
     report = Report(folder)
-    contents = read_refer_folder(folder, report.findings)
-    if not contents:
-        report.findings.add(
-            "unreadable_file",
-            f"{folder} has no refs(unc).p or the like: {what_lies_at(folder)}",
-        )
+    if _is_refer(folder):
+        contents = read_refer_folder(folder, report.findings)
+        images = picture_folder(folder, options.image_dir)
+        if not contents:
+            report.findings.add(
+                "unreadable_file",
+                f"{folder} has no refs(unc).p or the like: {what_lies_at(folder)}",
+            )
+    else:
+        read = read_referit if is_referit(folder) else read_phrasecut
+        content, images = read(folder, options.image_dir, report.findings)
+        contents = [content]
     for content in contents:
         counts = count_splits(content)
         check_counts(content, counts, report.findings, strict=options.strict)
@@ -172,12 +189,12 @@ def _examine(folder: Path, options: Options) -> Report:
     pictures = {k: v for content in contents for k, v in content.pictures.items()}
     masks = {k: v for content in contents for k, v in content.masks.items()}
     overlaps = check_masks(masks, pictures, report.findings)
-    for content in contents:
-        note_overlaps(content, overlaps, report.findings)
+    if _is_refer(folder):
+        for content in contents:
+            note_overlaps(content, overlaps, report.findings)
     if options.pictures and pictures:
-        image_folder = picture_folder(folder, options.image_dir)
         check_pictures(
-            pictures.values(), image_folder, report.findings, decode=options.decode
+            pictures.values(), images, report.findings, decode=options.decode
         )
     return report
 

@@ -33,6 +33,11 @@ RULES: dict[str, Rule] = {
     "unreadable_file": Rule(
         "error", "annotation files that cannot be read", "Copy or download them again"
     ),
+    "unreadable_split": Rule(
+        "error",
+        "splits that cannot be read",
+        "The first mistake is named; examine again when it is mended",
+    ),
     "malformed_entry": Rule(
         "error",
         "entries with a field that is missing or of another type",

@@ -56,7 +56,7 @@ def check_masks(
             continue
         try:
             parts = encode_parts(mask.segmentation, picture.height, picture.width)
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             findings.add("malformed_mask", f"{mask.place}: {error}")
             continue
         _check_place(mask, picture, _area(parts), findings)
