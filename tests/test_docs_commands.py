@@ -39,6 +39,7 @@ NOT_RUN = {
     "tools/train_seeds.py": "long: tests/tools/test_train_seeds.py trains two seeds",
     "baseline_r50-lstm_1xb8-40k_refcoco-320.py": "data: RefCOCO",
     "dataset_tools/prepare.py": "data: the archives of RefCOCO",
+    "dataset_tools/refs_to_json.py data/refcoco": "data: RefCOCO",
 }
 # Whole programs that run for minutes, though nothing in them can be shortened.
 WHOLE_SUITE = re.compile(r"^pytest( -[mn] \S+)*$")
