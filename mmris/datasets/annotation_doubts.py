@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # In pixels. COCO rounds boxes, and its polygons leave pictures by fractions of a pixel.
 TOLERANCE = 2.0
+# Beyond any picture.
+_LARGEST = 1e9
 
 _OUTSIDE = "leave their picture by more than 2 pixels, where their mask is cut"
 _BOX = "have a 'bbox' that is not that of their polygons"
@@ -46,7 +48,8 @@ class AnnotationDoubts:
             image: Its picture, with height and width.
             categories: Those of the reference.
         """
-        if annotation.get("category_id", min(categories)) not in categories:
+        category = annotation.get("category_id", min(categories))
+        if not isinstance(category, int) or category not in categories:
             self._note(_CATEGORY, annotation)
         extent = polygon_extent(annotation["segmentation"])
         if extent is None:
@@ -79,9 +82,9 @@ class AnnotationDoubts:
 def _is_box_of(box: Any, extent: tuple[float, float, float, float]) -> bool:
     if not isinstance(box, list) or len(box) != 4:
         return False
-    if not all(isinstance(value, (int, float)) for value in box):
+    # Written so that NaN fails as well. Numbers of hundreds of digits become no float.
+    if not all(isinstance(n, (int, float)) and abs(n) <= _LARGEST for n in box):
         return False
     left, top, width, height = box
     corners = (left, top, left + width, top + height)
-    # Written so that NaN fails as well.
     return all(abs(a - b) <= TOLERANCE for a, b in zip(corners, extent, strict=True))

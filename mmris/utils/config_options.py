@@ -73,7 +73,7 @@ def set_seed(cfg: Config, *, seed: int | None, deterministic: bool) -> None:
     if seed is not None:
         randomness["seed"] = seed
         for head in dataset_heads(cfg.train_dataloader.dataset):
-            if _accepts(head["type"], "seed"):
+            if accepts_argument(head["type"], "seed"):
                 head.setdefault("seed", seed)
     if deterministic:
         randomness["deterministic"] = True
@@ -91,7 +91,7 @@ def select_split(cfg: Config, split: str) -> None:
         ValueError: The dataset has no argument ``split``.
     """
     for leaf in dataset_leaves(cfg.test_dataloader.dataset):
-        if not _accepts(leaf["type"], "split"):
+        if not accepts_argument(leaf["type"], "split"):
             raise ValueError(
                 f"--split {split}: the dataset {leaf['type']} of test_dataloader has "
                 "no argument 'split'. Set its files with --cfg-options instead"
@@ -99,8 +99,13 @@ def select_split(cfg: Config, split: str) -> None:
         leaf["split"] = split
 
 
-def _accepts(dataset_type: str | type, argument: str) -> bool:
-    """Whether a dataset takes an argument; no for one that is not registered."""
+def accepts_argument(dataset_type: str | type, argument: str) -> bool:
+    """Whether a dataset takes an argument; no for one that is not registered.
+
+    Args:
+        dataset_type: Its class, or the name of it.
+        argument: Name of the argument.
+    """
     found = (
         DATASETS.get(dataset_type) if isinstance(dataset_type, str) else dataset_type
     )
