@@ -98,13 +98,22 @@ def find_references(folder: Path, partition: str) -> Path:
             path = folder / f"{name}({partition}){suffix}"
             if path.is_file():
                 return path
-    files = [*folder.glob("refs(*).*"), *folder.glob("grefs(*).*")]
-    found = sorted({path.stem.partition("(")[2][:-1] for path in files})
+    found = list_partitions(folder)
     raise FileNotFoundError(
         f"{folder} has no refs({partition}).p and no refs({partition}).json; "
         f"partitions there: {found or 'none'}. Set 'partition' of the dataset to one "
         "of them"
     )
+
+
+def list_partitions(folder: Path) -> list[str]:
+    """Who split the data of a folder.
+
+    Args:
+        folder: Folder of files as :func:`find_references` finds them.
+    """
+    files = [*folder.glob("refs(*).*"), *folder.glob("grefs(*).*")]
+    return sorted({path.stem.partition("(")[2][:-1] for path in files})
 
 
 def _read_list(path: Path) -> list[Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mmengine.registry import init_default_scope
 
 from mmris.datasets import JsonRefDataset, ReferDataset
+from mmris.datasets.refer_files import list_partitions
 from mmris.registry import DATASETS
 from mmris.utils.config import load_config
 from mmris.utils.config_options import select_split
@@ -25,7 +26,7 @@ def open_annotations(
     Args:
         path: One of a config, or a file of ``configs/_base_/datasets``, whose test
             dataset is taken; a user's list, ``.json`` or ``.jsonl``; a folder in the
-            layout of REFER, such as ``data/refcoco``.
+            layout of REFER, such as ``data/refcoco`` or ``data/grefcoco``.
         split: The split; None takes the one of the config, or the whole list.
         partition: For folders, who split the data; None where there is one only.
 
@@ -80,7 +81,13 @@ def _of_config(path: Path, split: str | None) -> BaseRefDataset:
 
 
 def _of_folder(path: Path, split: str | None, partition: str | None) -> BaseRefDataset:
-    found = sorted({file.stem[5:-1] for file in path.glob("refs(*).*")})
+    found = list_partitions(path)
+    if not found:
+        raise FileNotFoundError(
+            f"{path} has no refs(...).p, refs(...).json or grefs(...).json; give the "
+            "folder that has them, or for other layouts a file of "
+            "configs/_base_/datasets"
+        )
     if partition is None and len(found) == 1:
         partition = found[0]
     if partition is None:

@@ -26,10 +26,12 @@ class SentenceFacts:
     Attributes:
         text: The sentence.
         kind: The dataset's own group, ``""`` for none.
-        category_id: Of the object; -1 where several objects have none in common.
+        category_id: Of the object; -1 where there is none, or several objects have none
+            in common.
         num_distractors: Other objects of that category in the picture; -1 if unknown.
         area: Pixels of the true mask at the original size.
         image_area: Pixels of the picture.
+        num_targets: Objects that the sentence names; 0 for nothing in the picture.
     """
 
     text: str
@@ -38,6 +40,7 @@ class SentenceFacts:
     num_distractors: int
     area: int
     image_area: int
+    num_targets: int
 
 
 Breakdown: TypeAlias = "Callable[[SentenceFacts], str]"
@@ -118,6 +121,8 @@ def share(facts: SentenceFacts) -> str:
 
 def category(facts: SentenceFacts) -> str:
     """The category of the object, by its number."""
+    if facts.num_targets == 0:
+        return "category_none"
     if facts.category_id == -1:
         return "category_several"
     return f"category_{facts.category_id}"
@@ -135,6 +140,12 @@ def distractors(facts: SentenceFacts) -> str:
     return _bin(facts.num_distractors, (0, 1, 3), "distractors", 0)
 
 
+def targets(facts: SentenceFacts) -> str:
+    """Whether a sentence names nothing in the picture, one object or several."""
+    names = ("targets_none", "targets_1", "targets_several")
+    return names[min(facts.num_targets, 2)]
+
+
 BREAKDOWNS: dict[str, Breakdown] = {
     "category": category,
     "distractors": distractors,
@@ -142,6 +153,7 @@ BREAKDOWNS: dict[str, Breakdown] = {
     "location": location,
     "share": share,
     "size": size,
+    "targets": targets,
     "words_refcoco": words_refcoco,
     "words_refcocog": words_refcocog,
     "words_referit": words_referit,
@@ -187,8 +199,9 @@ def group_rows(
     return groups
 
 
-# Sizes are in an order that their names are not.
-_RANKS = {"size_none": 0, "size_small": 1, "size_medium": 2, "size_large": 3}
+# These are in an order that their names are not.
+_ORDER = ("size_none", "size_small", "size_medium", "size_large", "targets_none")
+_RANKS = {label: rank for rank, label in enumerate(_ORDER)}
 
 
 def _natural(label: str) -> tuple[float, list[tuple[int, int | str]]]:

@@ -85,6 +85,7 @@ def read_ground_truth(dataset: BaseRefDataset) -> Iterator[TrueImage]:
                         num_distractors=others,
                         area=runs.area,
                         image_area=size[0] * size[1],
+                        num_targets=len(reference["ann_ids"]),
                     ),
                 )
                 for position, entry in enumerate(texts)

@@ -62,12 +62,11 @@ class MaskRuns:
         elif not counts or any(type(run) is not int for run in counts):
             raise ValueError(f"run lengths {counts!r:.60} are no list of ints")
         else:
-            # What lies outside is wrong in any case, and may be too large for 64 bits.
+            # What lies outside is wrong in any case, and sums of it overflow 64 bits.
             bounded = [max(-1, min(run, total + 1)) for run in counts]
             runs = np.asarray(bounded, dtype=np.int64)
         # Programs in C that trust these numbers loop for ever or leave pixels unset.
-        # Each is looked at before they are added up: huge ones have any sum.
-        if runs.min() < 0 or runs.max() > total or runs.sum() != total:
+        if runs.min() < 0 or runs.sum() != total:
             given = counts if isinstance(counts, list) else runs.tolist()
             raise ValueError(
                 f"run lengths {counts!r:.60} are malformed: they have the sum "

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from .mask_counts import MaskCounts  # noqa: TC001  (doctests want it at run time)
-from .overlap_scores import overall_iou, precision_at
+from .overlap_scores import mean_iou, overall_iou, precision_at
 
 # The X of Prec@X that the release prints, of sentences with a target.
 TARGETED_THRESHOLDS = (0.7, 0.8, 0.9)
@@ -28,7 +28,7 @@ def generalized_iou(counts: MaskCounts, targeted: np.ndarray | None = None) -> f
         counts: At least one pair.
         targeted: See :func:`no_target_scores`.
     """
-    return 100.0 * float(counts.iou(_empty(counts, targeted)).mean())
+    return mean_iou(counts, empty=_empty(counts, targeted))
 
 
 def cumulative_iou(counts: MaskCounts) -> float:

@@ -9,6 +9,7 @@ the choice changes nothing.
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,7 @@ def mean_iou(counts: MaskCounts, *, empty: float | np.ndarray = 1.0) -> float:
         empty: I / U where both masks are empty; one for all, or ``(N,)`` of them.
     """
     _require_pairs(counts)
-    return 100.0 * float(counts.iou(empty).mean())
+    return 100.0 * mean(counts.iou(empty))
 
 
 def precision_at(
@@ -96,6 +97,15 @@ def check_thresholds(thresholds: tuple[float, ...], key: str) -> None:
             )
     if len(set(thresholds)) < len(thresholds):
         raise ValueError(f"{key} is {list(thresholds)}; name each threshold once")
+
+
+def mean(values: np.ndarray) -> float:
+    """The mean, the same to the last bit in whatever order the values come.
+
+    Args:
+        values: ``(N,)``, at least one.
+    """
+    return math.fsum(values.tolist()) / len(values)
 
 
 def _require_pairs(counts: MaskCounts) -> None:

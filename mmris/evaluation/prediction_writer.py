@@ -77,6 +77,7 @@ class PredictionWriter(BaseMetric):
             "soft_scores": self.folder.name if self.folder else None,
         }
         self._file: TextIO | None = None
+        self._sent_ids: dict[int, tuple[int, ...]] = {}
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Write the images of one batch.
@@ -87,10 +88,12 @@ class PredictionWriter(BaseMetric):
                 original size and, for soft scores, ``head_logits``.
 
         Raises:
-            ValueError: Soft scores were asked for and the model gives none.
+            ValueError: Soft scores were asked for and the model gives none, or an image
+                comes again with other sentences.
         """
         file = self._open()
         for sample in data_samples:
+            self._check_new(sample)
             masks = sample["pred_sem_seg"]["data"].cpu().numpy().astype(np.uint8)
             # From (K, h, w) to COCO's (h, w, K), with columns in a row in memory.
             stack = np.asfortranarray(masks.transpose(1, 2, 0))
@@ -145,6 +148,14 @@ class PredictionWriter(BaseMetric):
             self._file = part.open("w", encoding="utf-8")
             self._file.write(header_line(self.header))
         return self._file
+
+    def _check_new(self, sample: dict[str, Any]) -> None:
+        sent_ids = tuple(sample["sent_ids"])
+        if self._sent_ids.setdefault(sample["image_id"], sent_ids) != sent_ids:
+            raise ValueError(
+                f"--out {self.path}: image {sample['image_id']} comes with sentences "
+                "of several datasets. Write the predictions of each to its own file"
+            )
 
     def _part(self, rank: int) -> Path:
         return self.path.with_name(f"{self.path.name}.rank{rank}{PART}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from mmengine.dist import all_reduce
 from mmengine.evaluator import BaseMetric
 
 from mmris.registry import METRICS
@@ -48,9 +50,10 @@ class RefSegMetric(BaseMetric):
 
     Where both masks are empty I / U is 1: nothing was asked for and nothing was given.
 
-    Each image adds one entry to the results. MMEngine cuts what it gathers from several
-    processes to the length of the dataset, which counts images; one entry a sentence
-    would lose sentences without a word.
+    Each image adds one entry to the results, and counts once however images are dealt
+    to processes: samplers that make shares equally long deal some of them twice.
+    MMEngine cuts what it gathers to the length of the dataset, which counts images;
+    that leaves out the right ones only for some ways of dealing.
 
     Args:
         precision_thresholds: The X of ``Prec@X``, above 0 and at most 1.
@@ -88,6 +91,7 @@ class RefSegMetric(BaseMetric):
         self.no_target_scores = no_target_scores
         self.boundary_iou = boundary_iou
         self.breakdowns = tuple(breakdowns)
+        self._size: int | None = None
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Add the images of one batch.
@@ -114,7 +118,11 @@ class RefSegMetric(BaseMetric):
             counts = count_masks(predicted, truth)
             entry = {
                 "counts": counts,
-                "sent_ids": list(sample["sent_ids"]),
+                "key": (
+                    sample.get("image_id"),
+                    tuple(sample["sent_ids"]),
+                    tuple(sample.get("expressions", ())),
+                ),
                 "kinds": list(sample["kinds"]),
             }
             if self.boundary_iou:
@@ -126,15 +134,31 @@ class RefSegMetric(BaseMetric):
                 entry["facts"] = _facts(sample, counts.truth, int(height * width))
             self.results.append(entry)
 
-    def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
-        """Scores of all images.
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Scores of the images of all processes, each counted once.
 
         Args:
-            results: One entry an image.
+            size: Number of images of the dataset.
 
         Returns:
             Percentages by key.
         """
+        self._size = size
+        number = torch.tensor(len(self.results))
+        all_reduce(number)
+        scores: dict[str, float] = super().evaluate(max(int(number), size))
+        return scores
+
+    def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
+        """Scores of all images.
+
+        Args:
+            results: One entry an image, in the order in which a sampler deals them.
+
+        Returns:
+            Percentages by key.
+        """
+        results = _each_once(results, self._size)
         counts = MaskCounts.concatenate([entry["counts"] for entry in results])
         scores = {"oIoU": overall_iou(counts), "mIoU": mean_iou(counts)}
         for threshold in self.precision_thresholds:
@@ -155,10 +179,21 @@ class RefSegMetric(BaseMetric):
         return scores
 
 
+def _each_once(results: list[dict[str, Any]], size: int | None) -> list[dict[str, Any]]:
+    """Leave out what was dealt twice, if there is more than the dataset has."""
+    if size is None or len(results) <= size:
+        return results
+    first: dict[Any, dict[str, Any]] = {}
+    for entry in results:
+        first.setdefault(entry["key"], entry)
+    # Fewer only if the dataset itself has an item twice.
+    return list(first.values()) if len(first) == size else results[:size]
+
+
 def _facts(
     sample: dict[str, Any], areas: np.ndarray, image_area: int
 ) -> list[SentenceFacts]:
-    needed = ("expressions", "category_ids", "num_distractors")
+    needed = ("expressions", "category_ids", "num_distractors", "ann_ids")
     missing = [name for name in needed if name not in sample]
     if missing:
         raise ValueError(
@@ -166,13 +201,14 @@ def _facts(
             "the test pipeline end with PackRefInputs"
         )
     return [
-        SentenceFacts(text, kind, category, others, int(area), image_area)
-        for text, kind, category, others, area in zip(
+        SentenceFacts(text, kind, category, others, int(area), image_area, len(ids))
+        for text, kind, category, others, area, ids in zip(
             sample["expressions"],
             sample["kinds"],
             sample["category_ids"],
             sample["num_distractors"],
             areas,
+            sample["ann_ids"],
             strict=True,
         )
     ]

@@ -21,7 +21,7 @@ def runs_of(mask):
 
 def true_sentence(mask, number=0, position=0, count=1, text="cup"):
     encoding, runs = runs_of(mask)
-    facts = SentenceFacts(text, "", 1, 0, runs.area, mask.size)
+    facts = SentenceFacts(text, "", 1, 0, runs.area, mask.size, int(runs.area > 0))
     return TrueSentence(number, encoding, runs, position, count, facts)
 
 

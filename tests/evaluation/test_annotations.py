@@ -57,6 +57,8 @@ def test_lists_of_ones_own(tmp_path):
 def test_what_cannot_be_opened_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="no annotations .*gone.json"):
         open_annotations(tmp_path / "gone.json")
+    with pytest.raises(FileNotFoundError, match="has no refs.*configs/_base_/datasets"):
+        open_annotations(tmp_path, split="val")
     for partition in ("unc", "google"):
         (tmp_path / f"refs({partition}).p").write_bytes(b"")
     with pytest.raises(ValueError, match=r"partitions \['google', 'unc'\]; say which"):

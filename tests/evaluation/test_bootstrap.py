@@ -12,7 +12,7 @@ from mmris.evaluation import (
 )
 from mmris.evaluation.protocols import PROTOCOLS
 
-FACTS = SentenceFacts("cup", "", 1, 0, 1, 1)
+FACTS = SentenceFacts("cup", "", 1, 0, 1, 1, 1)
 
 
 def table(seed, *, images=60, shift=0.0, protocol="mmris"):

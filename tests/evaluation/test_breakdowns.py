@@ -34,6 +34,7 @@ def facts(**changes):
         "num_distractors": 0,
         "area": 100,
         "image_area": 10_000,
+        "num_targets": 1,
     }
     return SentenceFacts(**{**usual, **changes})
 
@@ -108,7 +109,12 @@ def test_words_of_place(text, expected):
         ("share", {"area": 2000}, "share_20-100"),
         ("share", {"area": 0}, "share_none"),
         ("category", {}, "category_3"),
-        ("category", {"category_id": -1}, "category_several"),
+        ("category", {"category_id": -1, "num_targets": 2}, "category_several"),
+        ("category", {"category_id": -1, "num_targets": 0}, "category_none"),
+        ("targets", {"num_targets": 0, "area": 0}, "targets_none"),
+        ("targets", {}, "targets_1"),
+        ("targets", {"num_targets": 2}, "targets_several"),
+        ("targets", {"num_targets": 13}, "targets_several"),
         ("kind", {"kind": "place"}, "place"),
         ("location", {"text": "left cup"}, "location_words"),
         ("location", {"text": "red cup"}, "no_location_words"),
@@ -128,6 +134,10 @@ def test_groups_come_in_the_order_of_their_numbers():
     groups = group_rows(["category"], entries)
     assert list(groups) == ["category_9", "category_10", "category_several"]
     assert groups["category_10"].tolist() == [0, 2]
+    several = [facts(num_targets=number) for number in (3, 0, 1)]
+    assert list(group_rows(["targets"], several)) == [
+        f"targets_{name}" for name in ("none", "1", "several")
+    ]
     sizes = [facts(area=area) for area in (10_000, 0, 2000, 5)]
     assert list(group_rows(["size"], sizes)) == [
         f"size_{name}" for name in ("none", "small", "medium", "large")

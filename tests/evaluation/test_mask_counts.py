@@ -106,6 +106,16 @@ def test_sums_beyond_32_bits_are_exact():
     assert overall_iou(counts) == 100.0 * (2 * many) / (2 * many + 2)
 
 
+def test_the_order_of_sentences_changes_no_bit():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(1, 1000, 5000)
+    both = (rng.random(5000) * truth).astype(int)
+    counts = MaskCounts.of(both, truth, truth)
+    means = {mean_iou(counts.rows(rng.permutation(5000))) for _ in range(20)}
+    assert len(means) == 1
+    assert means.pop() == pytest.approx(100 * counts.iou().mean())
+
+
 def test_rows_and_concatenation():
     counts = MaskCounts.of([1, 2, 3], [4, 5, 6], [7, 8, 9])
     some = counts.rows(np.array([True, False, True]))

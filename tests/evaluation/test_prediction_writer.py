@@ -5,6 +5,7 @@ import pytest
 import torch
 import torch.distributed
 from mmengine.dataset import DefaultSampler
+from mmengine.dist import get_rank, get_world_size
 
 from mmris.evaluation import PredictionWriter, RefSegMetric, read_predictions
 
@@ -28,9 +29,18 @@ def made_sample(index):
         "expressions": ["cup " * int(n) for n in rng.integers(1, 8, count)],
         "sent_ids": [10 * index + k for k in range(count)],
         "category_ids": [1] * count,
+        "ann_ids": [[7]] * count,
         "num_distractors": rng.integers(0, 5, count).tolist(),
         "kinds": ["", "place", "place", ""][:count],
     }
+
+
+def score(sampler, length):
+    """Scores alone, however images are dealt."""
+    metric = RefSegMetric(breakdowns=BREAKDOWNS, no_target_scores=True)
+    for index in sampler:
+        metric.process(None, [made_sample(index)])
+    return metric.evaluate(length)
 
 
 def evaluate(path, length, *, batch=2):
@@ -45,14 +55,34 @@ def evaluate(path, length, *, batch=2):
     return metric.evaluate(length)
 
 
+class BlockSampler:
+    """Deals blocks of images and fills the last ones up from the start."""
+
+    def __init__(self, length):
+        share = -(-length // get_world_size())
+        start = get_rank() * share
+        self.indices = [k % length for k in range(start, start + share)]
+
+    def __iter__(self):
+        return iter(self.indices)
+
+
+class UnevenSampler(BlockSampler):
+    """Fills nothing up: some processes have less, or nothing."""
+
+    def __init__(self, length):
+        self.indices = list(range(length))[get_rank() :: get_world_size()]
+
+
 def run_rank(rank, world_size, store, folder, lengths, queue):
     torch.distributed.init_process_group(
         "gloo", init_method=f"file://{store}", rank=rank, world_size=world_size
     )
     for length in lengths:
         scores = evaluate(folder / f"{length}.jsonl", length)
+        others = [score(kind(length), length) for kind in (BlockSampler, UnevenSampler)]
         if rank == 0:
-            queue.put((length, scores))
+            queue.put((length, [scores, *others]))
     torch.distributed.destroy_process_group()
 
 
@@ -78,7 +108,8 @@ def test_ranks_give_the_scores_and_the_file_of_one(tmp_path, world_size):
         assert rank.exitcode == 0
     for length in lengths:
         alone = tmp_path / "alone" / f"{length}.jsonl"
-        assert evaluate(alone, length) == scores[length]
+        dealt_in_turn, in_blocks, unevenly = scores[length]
+        assert evaluate(alone, length) == dealt_in_turn == unevenly == in_blocks
         assert (folder / f"{length}.jsonl").read_text() == alone.read_text()
         read_predictions(folder / f"{length}.jsonl").images[-1].logits()
     assert not list(folder.glob("*.part"))
@@ -115,13 +146,20 @@ def test_maps_of_an_earlier_run_are_not_mixed_with_others(tmp_path):
 
 def test_files_that_cannot_be_written_are_refused_before_the_test(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(
-        ValueError, match=r"--out: .* cannot be written \(.*another fol"
-    ):
+    with pytest.raises(ValueError, match=r"--out: .* cannot be written \(.*another fo"):
         PredictionWriter(path=str(tmp_path / "file" / "p.jsonl"))
     (tmp_path / "p.jsonl.rank0.part").mkdir()
     with pytest.raises(ValueError, match=r"--out: .*rank0.part cannot be written"):
         PredictionWriter(path=str(tmp_path / "p.jsonl"))
+
+
+def test_sentences_of_several_datasets_are_refused(tmp_path):
+    """Which may number pictures and sentences alike."""
+    writer = PredictionWriter(path=str(tmp_path / "p.jsonl"))
+    writer.process(None, [made_sample(0), made_sample(0)])  # filled up: the same
+    other = {**made_sample(0), "sent_ids": [5]}
+    with pytest.raises(ValueError, match="image 100 comes with sentences of several"):
+        writer.process(None, [other])
 
 
 def test_other_endings_are_refused(tmp_path):

@@ -99,12 +99,13 @@ def test_options_add_scores():
     entry.update(
         expressions=["cup", "left cup", "the red cup on top"],
         category_ids=[1, 1, 2],
+        ann_ids=[[3], [4, 5], []],
         num_distractors=[1, 1, 0],
     )
     metric = RefSegMetric(
         no_target_scores=True,
         boundary_iou=True,
-        breakdowns=["words_refcoco", "category"],
+        breakdowns=["words_refcoco", "category", "targets"],
     )
     metric.process(None, [entry])
     scores = metric.evaluate(1)
@@ -114,7 +115,8 @@ def test_options_add_scores():
     assert scores["boundary IoU"] == pytest.approx(100 * (1 + 8 / 24 + 1) / 3)
     assert scores["mIoU_words_1-2"] == pytest.approx((100 + second) / 2)
     assert scores["oIoU_category_1"] == pytest.approx(100 * 120 / 130)
-    assert scores["mIoU_category_2"] == scores["mIoU_words_4-5"] == 100.0
+    assert scores["mIoU_category_none"] == scores["mIoU_words_4-5"] == 100.0
+    assert scores["mIoU_targets_several"] == pytest.approx(second)
 
 
 @pytest.mark.parametrize(
@@ -148,3 +150,42 @@ def test_breakdowns_need_what_they_are_made_from():
     metric = RefSegMetric(breakdowns=["size"])
     with pytest.raises(ValueError, match="need 'expressions' .* PackRefInputs"):
         metric.process(None, [sample(np.ones((1, 2, 2)), np.ones((1, 2, 2)))])
+
+
+def dealt(entries, size):
+    """Scores of entries as they come from all processes."""
+    metric = RefSegMetric()
+    metric.process(None, entries)
+    metric._size = size
+    return metric.compute_metrics(metric.results)
+
+
+def test_images_that_were_dealt_twice_count_once():
+    """Whatever the way of dealing: by cutting, blocks of images would lose one."""
+    rng = np.random.default_rng(0)
+    images = []
+    for index in range(7):
+        masks = rng.random((2, 3, 6, 7)) < 0.5
+        entry = sample(masks[0], masks[1], first_id=10 * index)
+        images.append({**entry, "image_id": index, "expressions": ["a", "b", "c"]})
+    expected = dealt(images, 7)
+    as_cards = [0, 1, 2, 3, 4, 5, 6, 0, 1]  # 3 processes, one image in turn to each
+    as_blocks = [0, 3, 6, 1, 4, 0, 2, 5, 1]  # 0 1 2, 3 4 5, 6 0 1
+    for order in (as_cards, as_blocks, as_blocks[::-1]):
+        scores = dealt([images[index] for index in order], 7)
+        assert scores == expected, order
+
+
+def test_items_that_a_dataset_has_twice_count_twice():
+    good = sample(np.ones((1, 2, 2)), np.ones((1, 2, 2)))
+    bad = sample(np.zeros((1, 2, 2)), np.ones((1, 2, 2)), first_id=5)
+    assert dealt([good, good, bad], 3)["mIoU"] == pytest.approx(200 / 3)
+    # And once more in the padding.
+    assert dealt([good, good, bad, good], 3)["mIoU"] == pytest.approx(200 / 3)
+
+
+def test_sentences_of_two_datasets_with_one_number_are_two():
+    one = sample(np.ones((1, 2, 2)), np.ones((1, 2, 2)))
+    other = sample(np.zeros((1, 2, 2)), np.ones((1, 2, 2)))
+    one["expressions"], other["expressions"] = ["left cup"], ["the red cup"]
+    assert dealt([one, other, one], 2)["mIoU"] == pytest.approx(50)

@@ -57,8 +57,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         nargs="+",
         default=[],
         metavar="NAME",
-        help="groups of sentences: kind, size, share, category, location, distractors, "
-        "words_refcoco, words_refcocog, words_referit",
+        help="groups of sentences: kind, size, share, category, location, targets, "
+        "distractors, words_refcoco, words_refcocog, words_referit",
     )
     parser.add_argument(
         "--intervals", action="store_true", help="add bootstrap intervals of 95 percent"

@@ -14,17 +14,20 @@ _TITLES = {
     "location": "words of place",
     "share": "share of the picture",
     "size": "size of the object",
+    "targets": "number of objects named",
     "words_refcoco": "number of words",
     "words_refcocog": "number of words",
     "words_referit": "number of words",
 }
 _GROUPS = {
+    "category_none": "no object",
     "category_several": "several",
     "distractors_unknown": "unknown",
     "location_words": "left, top, closest, ...",
     "no_location_words": "none",
     "share_none": "no object",
     "size_none": "no object",
+    "targets_none": "nothing in the picture",
 }
 DEFINITIONS = {
     "oIoU": "all intersections over all unions, in pixels: large objects weigh more",
