@@ -27,6 +27,7 @@ from mmris.utils.config_options import (
 from mmris.utils.config_overrides import KeyValueAction, apply_overrides
 from mmris.utils.launch import process_group
 from mmris.utils.resume_command import resume_command
+from mmris.utils.speed_options import pin_memory_for_gpu, use_speed_hooks
 from mmris.utils.start_options import set_start
 from mmris.utils.tiny_config import make_tiny
 from mmris.utils.tool_errors import run_tool
@@ -141,6 +142,8 @@ def prepare(args: argparse.Namespace) -> Config:
     if args.tracker is not None:
         add_tracker(cfg, args.tracker)
     check_config(cfg)
+    use_speed_hooks(cfg)
+    pin_memory_for_gpu(cfg)
     return cfg
 
 

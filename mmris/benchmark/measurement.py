@@ -21,12 +21,10 @@ from .passes import (
     training_passes,
 )
 from .random_case import in_format
-from .timing import Deadline, Spread, take_turns
+from .timing import Clock, Deadline, Spread, take_turns
 from .work import count_flops, count_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mmengine.config import Config
 
     from mmris.models import RefSegmentor
@@ -44,10 +42,12 @@ class Effort(NamedTuple):
     Attributes:
         rounds: How often each call is timed.
         warm_up: How often it is called before.
+        clock: What times are taken by on a CPU.
     """
 
     rounds: int = 10
     warm_up: int = 2
+    clock: Clock = "wall"
 
 
 @dataclass
@@ -86,6 +86,8 @@ class Measurement:
             all parts that training changes.
         parts: Figures by the name of the call.
         expressions_per_second: Of the whole.
+        clock: What times were taken by: ``"wall"``, or the ``"processor"`` time of the
+            process.
         first_call_seconds: The first call of the whole, compilation included.
         total_megabytes: All that a GPU's allocator held at the peak, weights, gradients
             and states of the optimizer included; None on a CPU.
@@ -103,6 +105,7 @@ class Measurement:
     parameters: dict[str, float] = field(default_factory=dict)
     parts: dict[str, PartFigures] = field(default_factory=dict)
     expressions_per_second: float | None = None
+    clock: Clock = "wall"
     first_call_seconds: float | None = None
     total_megabytes: float | None = None
     equality: Equality | None = None
@@ -216,19 +219,23 @@ def _measure(
     effort: Effort,
     deadline: Deadline,
 ) -> None:
+    measurement.clock = effort.clock
     for _ in range(effort.warm_up):
         for call in passes.values():
             call(_nothing)
-    laps = take_turns(passes, device=device, rounds=effort.rounds, deadline=deadline)
+    laps = take_turns(
+        passes,
+        device=device,
+        rounds=effort.rounds,
+        deadline=deadline,
+        clock=effort.clock,
+    )
     totals = {name: [sum(lap) for lap in rows] for name, rows in laps.items()}
     for name, call in passes.items():
         figures = PartFigures(
             Spread.of(totals[name]), _median_ratio(totals[name], totals[BACKBONE])
         )
-        figures.gflop = None if mode.compiled else count_flops(_bare(call))
-        peak = measure_memory(_bare(call), device)
-        if peak is not None:
-            figures.megabytes, figures.memory_kind = peak
+        _weigh(call, figures, mode, device)
         if name == WHOLE and device.type == "cuda":
             held = torch.cuda.max_memory_allocated(device)
             measurement.total_megabytes = held / 1e6
@@ -242,16 +249,30 @@ def _measure(
     measurement.expressions_per_second = count / seconds
 
 
+def _weigh(call: Pass, figures: PartFigures, mode: Mode, device: torch.device) -> None:
+    """Work and memory of one call; a compiled one's work is not seen."""
+    counts: list[float] = []
+
+    def run() -> None:
+        counts.append(count_flops(lambda: call(_nothing)))
+
+    def run_compiled() -> None:
+        call(_nothing)
+
+    peak = measure_memory(run_compiled if mode.compiled else run, device)
+    if not counts and not mode.compiled:
+        run()
+    figures.gflop = counts[0] if counts else None
+    if peak is not None:
+        figures.megabytes, figures.memory_kind = peak
+
+
 def _median_ratio(times: list[float], others: list[float]) -> float:
     return median(one / other for one, other in zip(times, others, strict=True))
 
 
 def _nothing() -> None:
     """No mark between steps."""
-
-
-def _bare(call: Pass) -> Callable[[], object]:
-    return lambda: call(_nothing)
 
 
 def _wait(device: torch.device) -> None:

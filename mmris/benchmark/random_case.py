@@ -132,7 +132,7 @@ def build_random_model(
     if isinstance(encoder, WordTextEncoder):
         encoder.build_vocabulary(list(_WORDS))
     batch = random_batch(
-        size=size, images=2, expressions=2, words=5, device=device, seed=seed
+        size=size, images=2, expressions=1, words=5, device=device, seed=seed
     )
     with fresh_statistics(model), torch.no_grad():
         model.decode(batch.images, batch.sentences, batch.image_index)

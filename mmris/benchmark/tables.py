@@ -178,6 +178,58 @@ def steps_table(record: Record) -> str:
     return markdown(head, rows) if rows else ""
 
 
+def sections(record: Record) -> str:
+    """Everything of one run, as paragraphs and tables.
+
+    Args:
+        record: The results of a run.
+    """
+    blocks = [machine_line(record)]
+    if any(entry["clock"] == "processor" for entry in record.measurements):
+        blocks.append(
+            "Times are the processor's, of all threads together, not the wall's: the "
+            "machine had other work to do."
+        )
+    phases = {entry["phase"] for entry in record.measurements}
+    if "inference" in phases:
+        blocks += ["Inference:", systems_table(record, phase="inference")]
+        parts = breakdown_table(record)
+        blocks += ["Its parts, medians:", parts] if parts else []
+    if "training" in phases:
+        blocks += ["A training step:", systems_table(record, phase="training")]
+        blocks += ["Its steps, medians:", steps_table(record)]
+    if record.measurements:
+        blocks += ["Parameters in millions:", parameters_table(record)]
+    for what, entries in (
+        ("Failed", record.failures),
+        ("Left out for want of time", record.left_out),
+    ):
+        if entries:
+            names = "; ".join(
+                f"{entry['config']}, {entry['phase']}, {mode_name(entry['mode'])}, "
+                f"{entry['images']} x {entry['expressions']}"
+                + (f" ({entry['error']})" if "error" in entry else "")
+                for entry in entries
+            )
+            blocks.append(f"{what}: {names}.")
+    return "\n\n".join(blocks)
+
+
+def parameters_table(record: Record) -> str:
+    """A row a config.
+
+    Args:
+        record: The results of a run.
+    """
+    counts = {entry["config"]: entry["parameters"] for entry in record.measurements}
+    head = ["config", *next(iter(counts.values()))]
+    rows = [
+        [config, *(f"{count:.1f}" for count in parts.values())]
+        for config, parts in counts.items()
+    ]
+    return markdown(head, rows)
+
+
 def machine_line(record: Record) -> str:
     """What a run was measured on, and how.
 

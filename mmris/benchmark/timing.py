@@ -6,12 +6,15 @@ import statistics
 import time
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+
+Clock = Literal["wall", "processor"]
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,14 @@ class Stopwatch:
 
     Args:
         device: Where the work is done.
+        clock: On a CPU, ``"wall"`` for the time that passes, ``"processor"`` for the
+            time that the process was given, of all threads together: of use on a
+            machine that has other work to do.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, clock: Clock = "wall") -> None:
         self.device = device
+        self._now = time.perf_counter if clock == "wall" else time.process_time
         self._moments: list[float] = []  # seconds, on a CPU
         self._events: list[torch.cuda.Event] = []
 
@@ -72,7 +79,7 @@ class Stopwatch:
             event.record()
             self._events.append(event)
         else:
-            self._moments.append(time.perf_counter())
+            self._moments.append(self._now())
 
     def read(self) -> list[float]:
         """Milliseconds from each mark to the next; forgets the marks."""
@@ -109,6 +116,7 @@ def take_turns(
     device: torch.device,
     rounds: int,
     deadline: Deadline | None = None,
+    clock: Clock = "wall",
 ) -> dict[str, list[list[float]]]:
     """Time calls, each once a round.
 
@@ -120,12 +128,13 @@ def take_turns(
         device: Where they work.
         rounds: How often each is called.
         deadline: No further round begins behind it, but one is always done.
+        clock: Of the :class:`Stopwatch`.
 
     Returns:
         By name, for each round the milliseconds of the steps.
     """
     deadline = deadline or Deadline()
-    watch = Stopwatch(device)
+    watch = Stopwatch(device, clock)
     times: dict[str, list[list[float]]] = {name: [] for name in calls}
     for number in range(rounds):
         if number > 0 and not deadline.allows():

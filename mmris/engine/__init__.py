@@ -1,7 +1,10 @@
 from .flat_decay_constructor import FlatDecayOptimWrapperConstructor
 from .hooks import (
+    ActivationCheckpointingHook,
     AtomicCheckpointHook,
+    ChannelsLastHook,
     CheckpointFitHook,
+    CompileHook,
     InterruptionHook,
     LeakWarningHook,
     RefVisualizationHook,
@@ -12,8 +15,11 @@ from .interruption import Interrupted
 from .mixed_precision import MixedPrecisionOptimWrapper
 
 __all__ = [
+    "ActivationCheckpointingHook",
     "AtomicCheckpointHook",
+    "ChannelsLastHook",
     "CheckpointFitHook",
+    "CompileHook",
     "FlatDecayOptimWrapperConstructor",
     "Interrupted",
     "InterruptionHook",

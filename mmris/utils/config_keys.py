@@ -79,7 +79,8 @@ FIXED_KEYS: dict[str, frozenset[str]] = {
     | {"init_method", "timeout"} - {"launcher"},
     "env_cfg.mp_cfg": _parameters(set_multi_processing) - {"distributed"},
     "randomness": _parameters(Runner.set_randomness),
-    "compile": _parameters(torch.compile) - {"model"},
+    # Arguments of CompileHook.
+    "compile": frozenset({"backend", "dynamic", "fullgraph", "mode", "options"}),
     "optim_wrapper.clip_grad": CLIPPING_KEYS,
 }
 

@@ -45,3 +45,10 @@ def test_a_deadline_asks_how_long_something_takes():
 def test_spread():
     assert Spread.of([4.0, 1.0, 2.0, 3.0, 5.0]) == Spread(3, 2, 4, 1, 5, 5)
     assert Spread.of([7.0]) == Spread(7, 7, 7, 7, 7, 1)
+
+
+def test_processor_time_does_not_pass_while_the_process_sleeps():
+    times = take_turns(
+        {"sleep": lambda mark: time.sleep(0.2)}, device=CPU, rounds=1, clock="processor"
+    )
+    assert times["sleep"][0][0] < 100

@@ -1,8 +1,11 @@
 """Configs and options."""
 
+from types import SimpleNamespace
+
 from mmengine.config import Config
 from torch import nn
 
+from mmris.engine import ActivationCheckpointingHook
 from mmris.utils.config import load_config, switch_dataset
 from mmris.utils.config_check import check_config, check_custom_keys
 from mmris.utils.config_options import (
@@ -13,6 +16,7 @@ from mmris.utils.config_options import (
     use_mixed_precision,
 )
 from mmris.utils.config_overrides import apply_overrides
+from mmris.utils.speed_options import use_speed_hooks
 from mmris.utils.tiny_config import make_tiny
 from tests.conftest import REPOSITORY
 
@@ -107,6 +111,18 @@ def epochs(folder):
 @error("`--amp` for another optimizer wrapper")
 def other_wrapper(folder):
     use_mixed_precision(tiny(optim_wrapper__type="ApexOptimWrapper"))
+
+
+@error("`compile` and `activation_checkpointing` at once")
+def compiled_and_checkpointed(folder):
+    use_speed_hooks(tiny(compile=True, activation_checkpointing=["decode_head"]))
+
+
+@error("`activation_checkpointing` names no part")
+def no_such_part_to_run_again(folder):
+    hook = ActivationCheckpointingHook(modules=["decode_hed"])
+    model = nn.ModuleDict({"decode_head": nn.Linear(1, 1)})
+    hook.before_train(SimpleNamespace(model=model))
 
 
 @error("`--split` for a dataset without splits")

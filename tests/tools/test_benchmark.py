@@ -114,6 +114,31 @@ def test_tables(record):
     assert len(steps_table(record).splitlines()) == 2 + 2
 
 
+def test_a_page_is_brought_up_to_date(record, tmp_path, capsys):
+    tables = load_tool("analysis_tools/performance_tables")
+    page = tmp_path / "page.md"
+    page.write_text(
+        f"# Page\n\n<!-- benchmark: {record.path} -->\nold\n"
+        "<!-- end of benchmark -->\n\nBelow.\n"
+    )
+    assert tables.main(["--page", str(page), str(record.path)]) == 0
+    text = page.read_text()
+    assert text.startswith("# Page\n\n<!-- benchmark: ")
+    assert text.endswith("<!-- end of benchmark -->\n\nBelow.\n")
+    assert "old" not in text
+    assert text.count("cmsa_tiny_shapes | fp32, eager, channels last | 1 x 3 |") == 1
+    assert (tmp_path / "images" / f"benchmark_{record.path.stem}.png").is_file()
+    assert tables.main(["--page", str(page)]) == 0
+    assert page.read_text() == text
+    other = tmp_path / "other.json"
+    other.write_bytes(record.path.read_bytes())
+    assert tables.main(["--page", str(page), str(other)]) == 0
+    assert page.read_text().count("<!-- benchmark: ") == 2
+    assert tables.main([str(record.path)]) == 0
+    assert record.machine["torch"] in capsys.readouterr().out
+    assert tables.main([]) == 2
+
+
 def test_a_compiled_model_gives_the_same_masks(program, tmp_path):
     out = tmp_path / "results.json"
     options = ["--modes", "eager", "compiled", "--backend", "eager", "--json", str(out)]

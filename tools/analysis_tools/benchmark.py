@@ -134,6 +134,12 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=10, help="that are timed")
     parser.add_argument("--warm-up", type=int, default=2, help="calls before them")
     parser.add_argument("--threads", type=int, default=1, help="of the CPU")
+    parser.add_argument(
+        "--clock",
+        choices=["wall", "processor"],
+        default="wall",
+        help="on a CPU; processor time is steadier where other programs run",
+    )
     parser.add_argument("--backend", default="inductor", help="of torch.compile")
     parser.add_argument(
         "--time-limit", type=float, metavar="SECONDS", help="stop before it is over"
@@ -269,7 +275,7 @@ class Benchmark:
         how: dict[str, Any] = {
             "mode": mode,
             "device": self.device,
-            "effort": Effort(self.args.rounds, self.args.warm_up),
+            "effort": Effort(self.args.rounds, self.args.warm_up, self.args.clock),
             "deadline": self.deadline,
         }
         if measurement.phase == "inference":

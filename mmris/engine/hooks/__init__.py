@@ -1,5 +1,8 @@
+from .activation_checkpointing_hook import ActivationCheckpointingHook
 from .atomic_checkpoint_hook import AtomicCheckpointHook
+from .channels_last_hook import ChannelsLastHook
 from .checkpoint_fit_hook import CheckpointFitHook
+from .compile_hook import CompileHook
 from .interruption_hook import InterruptionHook
 from .leak_warning_hook import LeakWarningHook
 from .shared_buffers_hook import SharedBuffersHook
@@ -7,8 +10,11 @@ from .visualization_hook import RefVisualizationHook
 from .vocabulary_hook import VocabularyHook
 
 __all__ = [
+    "ActivationCheckpointingHook",
     "AtomicCheckpointHook",
+    "ChannelsLastHook",
     "CheckpointFitHook",
+    "CompileHook",
     "InterruptionHook",
     "LeakWarningHook",
     "RefVisualizationHook",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .constant_tables import kept_table
+
 NUM_COORDINATES = 8
 
 
@@ -30,9 +32,15 @@ def coordinate_map(
         dtype: Of which type; torch's default type if None.
 
     Returns:
-        ``(8, H, W)``.
+        ``(8, H, W)``, kept: not to be changed in place.
     """
-    dtype = dtype or torch.get_default_dtype()
+    return _coordinates(height, width, device, dtype or torch.get_default_dtype())
+
+
+@kept_table
+def _coordinates(
+    height: int, width: int, device: torch.device | None, dtype: torch.dtype
+) -> Tensor:
     rows = torch.arange(height, device=device, dtype=dtype)
     columns = torch.arange(width, device=device, dtype=dtype)
     top = (2 * rows / height - 1)[:, None].expand(-1, width)

@@ -11,6 +11,8 @@ import math
 import torch
 from torch import Tensor
 
+from mmris.models.layers.constant_tables import kept_table
+
 _BASE = 10000.0
 
 
@@ -26,15 +28,22 @@ def word_positions(length: int, channels: int, *, like: Tensor) -> Tensor:
         like: Whose device and dtype the result has.
 
     Returns:
-        ``(T, channels)``.
+        ``(T, channels)``, kept: not to be changed in place.
     """
+    return _word_positions(length, channels, like.device, like.dtype)
+
+
+@kept_table
+def _word_positions(
+    length: int, channels: int, device: torch.device, dtype: torch.dtype
+) -> Tensor:
     # In float32 at least: bfloat16 does not tell position 300 from 301.
-    dtype = torch.promote_types(like.dtype, torch.float32)
-    steps = torch.arange(length, device=like.device, dtype=dtype)
-    even = torch.arange(0, channels, 2, device=like.device, dtype=dtype)
+    long = torch.promote_types(dtype, torch.float32)
+    steps = torch.arange(length, device=device, dtype=long)
+    even = torch.arange(0, channels, 2, device=device, dtype=long)
     angles = steps[:, None] * torch.exp(even * (-math.log(_BASE) / channels))
     waves = torch.stack([angles.sin(), angles.cos()], dim=-1)  # (T, channels / 2, 2)
-    return waves.flatten(1).to(like.dtype)
+    return waves.flatten(1).to(dtype)
 
 
 def cell_positions(height: int, width: int, channels: int, *, like: Tensor) -> Tensor:
@@ -47,10 +56,17 @@ def cell_positions(height: int, width: int, channels: int, *, like: Tensor) -> T
         like: Whose device and dtype the result has.
 
     Returns:
-        ``(H * W, channels)``, row by row.
+        ``(H * W, channels)``, row by row; kept: not to be changed in place.
     """
-    column = word_positions(width, channels // 2, like=like)
-    row = word_positions(height, channels // 2, like=like)
+    return _cell_positions(height, width, channels, like.device, like.dtype)
+
+
+@kept_table
+def _cell_positions(
+    height: int, width: int, channels: int, device: torch.device, dtype: torch.dtype
+) -> Tensor:
+    column = _word_positions(width, channels // 2, device, dtype)
+    row = _word_positions(height, channels // 2, device, dtype)
     both = [
         column[None].expand(height, -1, -1),
         row[:, None].expand(-1, width, -1),

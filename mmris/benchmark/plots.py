@@ -1,0 +1,70 @@
+"""Benchmark results as pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .passes import BACKBONE, EXPRESSION, HEAD, IMAGE, TEXT, WHOLE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .record import Record
+
+_PARTS = (TEXT, IMAGE, EXPRESSION, HEAD)
+
+
+def plot_systems(record: Record, path: Path) -> None:
+    """Bars of the parts' times in multiples of the backbone alone, a config a bar.
+
+    Inference in the first mode and with the fewest expressions that each config was
+    measured with; a dash marks the ratio of the floating-point operations.
+
+    Args:
+        record: The results of a run.
+        path: Picture to write.
+
+    Raises:
+        ValueError: There is no measurement of inference that is not compiled.
+    """
+    # Only here: the rest of the package works without drawing anything.
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    entries = _first_of_each(record)
+    if not entries:
+        raise ValueError(
+            f"{record.path} has no measurement of inference without torch.compile, "
+            "which the picture shows; run benchmark.py with --modes eager"
+        )
+    figure = Figure(figsize=(8, 1.2 + 0.45 * len(entries)), layout="constrained")
+    axes = figure.subplots()
+    names = [entry["config"].partition("_")[0] for entry in entries]
+    left = [0.0] * len(entries)
+    for part in _PARTS:
+        widths = [_relative_time(entry, part) for entry in entries]
+        axes.barh(names, widths, left=left, label=part)
+        left = [one + other for one, other in zip(left, widths, strict=True)]
+    work = [_relative_work(entry) for entry in entries]
+    axes.plot(work, names, "k|", markersize=16, label="floating-point operations")
+    axes.axvline(1.0, color="gray", linewidth=0.8)
+    axes.invert_yaxis()
+    axes.set_xlabel("times the backbone alone")
+    axes.legend(fontsize="small")
+    figure.savefig(path, dpi=100)
+
+
+def _first_of_each(record: Record) -> list[dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for entry in record.measurements:
+        if entry["phase"] == "inference" and not entry["mode"]["compiled"]:
+            found.setdefault(entry["config"], entry)
+    return list(found.values())
+
+
+def _relative_time(entry: dict[str, Any], part: str) -> float:
+    return float(entry["parts"][part]["ratio"])
+
+
+def _relative_work(entry: dict[str, Any]) -> float:
+    parts = entry["parts"]
+    return float(parts[WHOLE]["gflop"] / parts[BACKBONE]["gflop"])
