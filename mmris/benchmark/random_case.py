@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # What is read from files, by the name of the argument.
 _FILES = ("init_cfg", "word_vectors", "vocabulary")
+# A variance is at least so much of the mean square of a layer's values.
+_SMALLEST_SHARE = 0.1
 # Words that every tokenizer keeps whole, so that a sentence has the length asked for.
 _WORDS = (
     *("man", "woman", "dog", "cat", "horse", "car", "table", "chair", "cup", "ball"),
@@ -145,7 +147,8 @@ def build_random_model(
 def fresh_statistics(model: nn.Module) -> Iterator[None]:
     """While active, batch normalisations take over the statistics of what they see.
 
-    Everything else stays in evaluation mode, which the model is in afterwards.
+    Variances are bounded from below. Everything else stays in evaluation mode, which
+    the model is in afterwards.
 
     Args:
         model: The model.
@@ -162,6 +165,20 @@ def fresh_statistics(model: nn.Module) -> Iterator[None]:
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
             norm.eval()
+            _bound_gain(norm)
+
+
+@torch.no_grad()
+def _bound_gain(norm: _BatchNorm) -> None:
+    """Keep a normalisation from blowing up what hardly differs.
+
+    What is pooled over a picture of noise is nearly the same for all pictures. Divided
+    by so small a deviation, rounding errors would become as large as the values.
+    """
+    mean, variance = norm.running_mean, norm.running_var
+    if mean is not None and variance is not None:
+        size = (variance + mean.square()).mean()
+        variance.clamp_(min=float(_SMALLEST_SHARE * size))
 
 
 @contextmanager

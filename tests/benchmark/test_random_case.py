@@ -48,7 +48,7 @@ def test_layouts():
 
 def test_statistics_are_those_of_what_was_seen():
     model = nn.Sequential(nn.BatchNorm2d(2), nn.Dropout(0.5))
-    seen = torch.rand(3, 2, 5, 5) * torch.tensor([1.0, 9.0])[:, None, None] + 4
+    seen = torch.rand(3, 2, 5, 5) * torch.tensor([4.0, 9.0])[:, None, None] - 2
     with fresh_statistics(model), torch.no_grad():
         assert not model[1].training
         model(seen)
@@ -57,6 +57,15 @@ def test_statistics_are_those_of_what_was_seen():
     given = model(seen).detach()
     assert given.mean(dim=(0, 2, 3)) == pytest.approx([0, 0], abs=1e-4)
     assert given.std(dim=(0, 2, 3)) == pytest.approx([1, 1], abs=1e-2)
+
+
+def test_what_hardly_differs_is_not_blown_up():
+    norm = nn.BatchNorm1d(2)
+    seen = torch.tensor([[5.0, 1.0], [5.001, 2.0]])
+    with fresh_statistics(norm), torch.no_grad():
+        norm(seen)
+    assert norm(seen)[:, 0].abs().max() < 1e-2
+    assert norm.running_mean == pytest.approx([5.0005, 1.5])
 
 
 def test_a_model_needs_neither_weights_nor_words():

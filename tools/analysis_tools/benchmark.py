@@ -325,7 +325,7 @@ def benchmark(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     device = torch.device(args.device)
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError("--device cuda: this host has no GPU; give --device cpu")
-    command = shlex.join(["python", "tools/analysis_tools/benchmark.py", *arguments])
+    command = _command(arguments)
     record = Record(command, describe_machine(device), args.json)
     run = Benchmark(args, record)
     for group in groups(args):
@@ -337,6 +337,19 @@ def benchmark(args: argparse.Namespace, arguments: Sequence[str]) -> int:
             f"{len(record.left_out)} left out for want of time"
         )
     return 1 if record.failures else 0
+
+
+def _command(arguments: Sequence[str]) -> str:
+    """The command line, less where results go: that is the matter of one machine."""
+    words = ["python", "tools/analysis_tools/benchmark.py"]
+    skip = False
+    for word in arguments:
+        if not skip and not word.startswith("--json="):
+            skip = word == "--json"
+            words += [] if skip else [word]
+        else:
+            skip = False
+    return shlex.join(words)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

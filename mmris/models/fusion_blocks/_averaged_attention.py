@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Bounds the memory of the attention between pixels, and keeps it in a CPU's cache.
 _QUERIES_AT_A_TIME = 400
+# A GPU wants few large steps: as many queries as give so many scores, 256 MB of them.
+_SCORES_OF_A_GPU = 2**26
 
 
 def averaged_attention(
@@ -83,14 +85,24 @@ def gather_pixels(
         offsets, weights = offsets[plan.order], weights[plan.order]
         image_index = image_index[plan.order]
     own = values[image_index].transpose(1, 2)  # (N, P, d)
+    rows = offsets.shape[0]
     gathered = torch.cat(
         [
             averaged_attention(some[image_index], offsets, weights, active) @ own
-            for some in torch.split(scores, _QUERIES_AT_A_TIME, dim=1)
+            for some in torch.split(scores, _queries_at_a_time(scores, rows), dim=1)
         ],
         dim=1,
     )
     return gathered if plan is None else gathered[plan.inverse]
+
+
+def _queries_at_a_time(scores: Tensor, rows: int) -> int:
+    """How many queries of each of ``rows`` expressions are worked on together."""
+    if scores.device.type == "cpu":
+        return _QUERIES_AT_A_TIME
+    if torch.compiler.is_compiling():
+        return scores.shape[1]  # a number that does not depend on the expressions
+    return max(_QUERIES_AT_A_TIME, _SCORES_OF_A_GPU // (rows * scores.shape[2]))
 
 
 class _AveragedAttention(torch.autograd.Function):
