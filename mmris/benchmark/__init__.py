@@ -15,8 +15,10 @@ from .measurement import (
 )
 from .memory import PeakMemory, measure_memory
 from .modes import PLAIN, PRECISIONS, Mode, Precision
+from .presets import PRESETS
 from .random_case import (
     RandomBatch,
+    build_model,
     build_random_model,
     input_size,
     random_batch,
@@ -29,6 +31,7 @@ from .work import count_flops, count_parameters
 __all__ = [
     "PLAIN",
     "PRECISIONS",
+    "PRESETS",
     "Deadline",
     "Effort",
     "Equality",
@@ -41,6 +44,7 @@ __all__ = [
     "Record",
     "Spread",
     "Stopwatch",
+    "build_model",
     "build_random_model",
     "compare",
     "count_flops",

@@ -103,6 +103,30 @@ def without_files(value: Any) -> Any:
     return copy.deepcopy(value)
 
 
+def build_model(config: Config, *, device: torch.device, seed: int = 0) -> RefSegmentor:
+    """Build the model of a config with the weights that it is born with.
+
+    Args:
+        config: Of a model.
+        device: Where it shall live; on the meta device it has shapes only, which is
+            enough to count its work.
+        seed: Of the weights.
+
+    Returns:
+        The model, in evaluation mode, with the vocabulary of :func:`random_sentences`.
+    """
+    init_default_scope(config.get("default_scope", "mmris"))
+    torch.manual_seed(seed)
+    model: RefSegmentor = MODELS.build(without_files(config.model.to_dict()))
+    model.to(device)
+    encoder = model.text_encoder
+    if isinstance(encoder, WordTextEncoder):
+        encoder.build_vocabulary(list(_WORDS))
+    # Not chained: the eval method of some backbones returns None.
+    model.eval()
+    return model
+
+
 def build_random_model(
     config: Config,
     *,
@@ -126,20 +150,12 @@ def build_random_model(
     Returns:
         The model, in evaluation mode.
     """
-    init_default_scope(config.get("default_scope", "mmris"))
-    torch.manual_seed(seed)
-    model: RefSegmentor = MODELS.build(without_files(config.model.to_dict()))
-    model.to(device)
-    encoder = model.text_encoder
-    if isinstance(encoder, WordTextEncoder):
-        encoder.build_vocabulary(list(_WORDS))
+    model = build_model(config, device=device, seed=seed)
     batch = random_batch(
         size=size, images=2, expressions=1, words=5, device=device, seed=seed
     )
     with fresh_statistics(model), torch.no_grad():
         model.decode(batch.images, batch.sentences, batch.image_index)
-    # Not chained: the eval method of some backbones returns None.
-    model.eval()
     return model
 
 

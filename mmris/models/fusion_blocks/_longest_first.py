@@ -30,7 +30,8 @@ def longest_first(mask: Tensor) -> LongestFirst | None:
 
     Returns:
         The order; None where it would not help or, because it looks at values, must not
-        be asked for: in a graph that is compiled, exported or captured.
+        be asked for: in a graph that is compiled, exported or captured, and on the meta
+        device.
     """
     if _is_recorded(mask) or len(mask) < 2:
         return None
@@ -45,5 +46,7 @@ def longest_first(mask: Tensor) -> LongestFirst | None:
 
 def _is_recorded(mask: Tensor) -> bool:
     if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
+        return True
+    if mask.is_meta:
         return True
     return mask.is_cuda and torch.cuda.is_current_stream_capturing()

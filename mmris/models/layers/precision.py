@@ -30,6 +30,6 @@ def no_autocast(features: Tensor) -> AbstractContextManager[Any]:
     """
     # Entered only where there is one: an exported graph would keep it as a subgraph.
     device = features.device.type
-    if torch.is_autocast_enabled(device):
+    if not features.is_meta and torch.is_autocast_enabled(device):
         return torch.autocast(device, enabled=False)
     return nullcontext()
