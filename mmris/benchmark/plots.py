@@ -36,7 +36,7 @@ def plot_systems(record: Record, path: Path) -> None:
             f"{record.path} has no measurement of inference without torch.compile, "
             "which the picture shows; run benchmark.py with --modes eager"
         )
-    figure = Figure(figsize=(8, 1.2 + 0.45 * len(entries)), layout="constrained")
+    figure = Figure(figsize=(8, 1.7 + 0.45 * len(entries)), layout="constrained")
     axes = figure.subplots()
     names = [entry["config"].partition("_")[0] for entry in entries]
     left = [0.0] * len(entries)
@@ -49,7 +49,7 @@ def plot_systems(record: Record, path: Path) -> None:
     axes.axvline(1.0, color="gray", linewidth=0.8)
     axes.invert_yaxis()
     axes.set_xlabel("times the backbone alone")
-    axes.legend(fontsize="small")
+    figure.legend(loc="outside upper center", ncols=3, fontsize="small")
     figure.savefig(path, dpi=100)
 
 
