@@ -10,7 +10,7 @@ def test_work_and_its_growth(capsys):
     program = load_tool("analysis_tools/count_work")
     assert program.main([CMSA, "--words", "5", "--expressions", "4"]) == 0
     systems, growth = capsys.readouterr().out.split("\n\n")
-    cells = [float(cell) for cell in systems.splitlines()[2].split("|")[3:-1]]
+    cells = [float(cell) for cell in systems.splitlines()[2].split("|")[2:-1]]
     backbone, _, image, expression, head, whole, relative, share = cells[-8:]
     assert whole == pytest.approx(image + expression + head, abs=0.2)
     assert relative == pytest.approx(whole / backbone, abs=0.5)
