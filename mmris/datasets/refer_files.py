@@ -5,6 +5,7 @@ gRefCOCO's ``grefs(<partition>).json`` is one of them, with several targets or n
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -324,9 +325,15 @@ def _num_distractors(
 
 def _image(image: dict[str, Any], where: str) -> dict[str, Any]:
     height, width = required_size(image, where)
+    name = required_field(image, "file_name", str, where)
+    # Halves of surrogate pairs, and what folders have for names, name no file.
+    if not name.strip("/.") or re.search("[\0\n\r\ud800-\udfff]", name):
+        raise ValueError(
+            f"{where}: 'file_name' is {short_repr(name)}; expected that of a picture"
+        )
     return {
         "image_id": image["id"],
-        "file_name": required_field(image, "file_name", str, where),
+        "file_name": name,
         "height": height,
         "width": width,
         "references": [],
