@@ -55,7 +55,7 @@ sizes = {
     "VanillaCoAttention": dict(attention_channels=32),
     "AsymmetricCoAttention": dict(attention_channels=32, pool_sizes=(1, 2, 3, 4)),
     # ----- heads
-    "MultiLevelDecodeHead": dict(),
+    "MultiLevelDecodeHead": dict(level_channels=64),
     "TopDownDecodeHead": dict(channels=(8, 16, 24, 48, 64)),
     "BoundaryEnhancementHead": dict(channels=(8, 16, 24, 48, 64)),
     "GatedExchange": dict(),

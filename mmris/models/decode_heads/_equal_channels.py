@@ -25,7 +25,6 @@ def common_channels(in_features: FusedSpec, part: str) -> int:
     if len(set(channels)) > 1:
         raise ValueError(
             f"{part} needs levels of one width, but model.neck gives levels of "
-            f"{channels} channels. Give them one, such as by "
-            "model.neck.block.out_channels"
+            f"{channels} channels. Give them one by model.decode_head.level_channels"
         )
     return channels[0]

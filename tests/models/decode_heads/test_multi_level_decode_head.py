@@ -99,6 +99,36 @@ def test_levels_are_decoded_before_the_exchange_by_weights_of_their_own():
     torch.testing.assert_close(predicted.logits, output.logits)
 
 
+def test_levels_of_different_widths_are_given_one_before_the_exchange():
+    arguments = {
+        "in_features": SPEC,
+        "exchange": {"type": "GatedExchange"},
+        "aggregation": {"type": "SumAggregation"},
+        "mask_decoder": {"type": "ScoreMaskDecoder"},
+        "level_decoder": {"type": "ScoreMaskDecoder"},
+    }
+    with pytest.raises(ValueError, match="by model.decode_head.level_channels"):
+        MultiLevelDecodeHead(**arguments)
+    head = MultiLevelDecodeHead(**arguments, level_channels=6).double()
+    fused, rows = make_fused(per_image=frozenset({0})), []
+    head.laterals[0].register_forward_hook(lambda _m, _i, out: rows.append(len(out)))
+    output = head(fused)
+    assert rows == [2]  # once an image
+    # By hand: the level decoders see the levels as they come, the exchange those of
+    # one width.
+    assert [decoder.in_channels for decoder in head.level_decoders] == [4, 5]
+    maps = []
+    for lateral, level in zip(head.laterals, fused.expanded(), strict=True):
+        weight, bias = lateral.weight[:, :, 0, 0], lateral.bias[:, None, None]
+        maps.append(torch.einsum("oc,nchw->nohw", weight, level) + bias)
+    equal = FusedFeatures(tuple(maps), fused.text, fused.image_index)
+    expected = head.mask_decoder(head.aggregation(head.exchange(equal)))
+    torch.testing.assert_close(output.logits, expected)
+    (output.logits.sum() + sum(aux.sum() for aux in output.aux.values())).backward()
+    for name, parameter in head.named_parameters():
+        assert parameter.grad.abs().sum() > 0, name
+
+
 def test_losses_on_levels_are_named_and_a_level_that_is_not_there_is_refused():
     entry = {
         "type": "MaskLoss",
