@@ -10,12 +10,14 @@ from mmseg.structures import SegDataSample
 
 from mmris.models import (
     BaseTextEncoder,
+    CoAttention,
     FusionBlock,
     FusionNeck,
     LevelAggregation,
     LevelExchange,
     MaskDecoder,
     RefDecodeHead,
+    Reinjection,
     WordTextEncoder,
 )
 from mmris.models.decode_heads.boundary_enhancement_transformer import (
@@ -56,12 +58,6 @@ TEXT_ENCODERS = {
         "projection_channels": None,
     },
 }
-# Parameters that words by themselves do not depend on.
-SENTENCE_ONLY = (
-    "text_encoder.forward_recurrence",
-    "text_encoder.backward_layer",
-    "text_encoder.sentence_projection",
-)
 NECKS = {
     "DecoderFusion": {
         "block": {"type": "ConcatBlock", "channels": 8, "out_channels": 8}
@@ -72,7 +68,7 @@ NECKS = {
     },
     "ProgressiveComprehensionNeck": {
         "channels": 8,
-        "out_channels": 6,
+        "out_channels": 12,
         "classifier_channels": 5,
         "rank": 2,
     },
@@ -86,10 +82,22 @@ NECKS = {
         },
     },
 }
+CO_ATTENTIONS = {
+    "AsymmetricCoAttention": {"attention_channels": 4, "pool_sizes": (1, 2)},
+    "VanillaCoAttention": {"attention_channels": 4},
+}
+REINJECTIONS = {
+    "KeepScaleReinjection": {},
+    "UnitFusedReinjection": {},
+    "UnitReinjection": {},
+}
 FUSION_BLOCKS = {
     "CoAttentionBlock": {
         "channels": 8,
-        "co_attention": {"type": "VanillaCoAttention", "attention_channels": 4},
+        "co_attention": {
+            "type": "VanillaCoAttention",
+            **CO_ATTENTIONS["VanillaCoAttention"],
+        },
     },
     "ConcatBlock": {"channels": 8},
     "CrossModalAttentionBlock": {"attention_channels": 8},
@@ -148,16 +156,47 @@ MASK_DECODERS = {
     "ProgressiveUpsampleMaskDecoder": {"channels": (6, 4)},
     "ScoreMaskDecoder": {},
 }
-DECODE_HEADS = {
-    "BoundaryEnhancementHead": {},
-    "MMSegDecodeHead": {
+_NORM = {"norm_cfg": {"type": "BN"}}
+_CONCAT = {"input_transform": "resize_concat"}
+_FCN = {"type": "FCNHead", "channels": 8, "num_convs": 1, **_NORM, **_CONCAT}
+# Each reads all levels, so that every parameter of a model is trained.
+MMSEG_HEADS = {
+    "FCNHead": {"head": _FCN},
+    "DepthwiseSeparableFCNHead": {
+        "head": {**_FCN, "type": "DepthwiseSeparableFCNHead", "num_convs": 2}
+    },
+    "PSPHead": {
+        "head": {"type": "PSPHead", "channels": 8, "pool_scales": (1, 2), **_NORM}
+        | _CONCAT
+    },
+    "ASPPHead": {
+        "head": {"type": "ASPPHead", "channels": 8, "dilations": (1, 2), **_NORM}
+        | _CONCAT
+    },
+    "DepthwiseSeparableASPPHead": {
         "head": {
-            "type": "UPerHead",
+            "type": "DepthwiseSeparableASPPHead",
             "channels": 8,
-            "pool_scales": (1, 2),
-            "norm_cfg": {"type": "BN"},
+            "dilations": (1, 2),
+            "c1_channels": 4,
+            **_NORM,
+            **_CONCAT,
         }
     },
+    "UPerHead": {
+        "head": {"type": "UPerHead", "channels": 8, "pool_scales": (1, 2), **_NORM}
+    },
+    "SegformerHead": {"head": {"type": "SegformerHead", "channels": 8, **_NORM}},
+    "FPNHead": {"head": {"type": "FPNHead", "channels": 8, **_NORM}},
+    "OCRHead": {
+        "head": {"type": "OCRHead", "channels": 8, "ocr_channels": 6, **_NORM}
+        | _CONCAT,
+        "first_head": _FCN,
+    },
+}
+DECODE_HEADS = {
+    "BoundaryEnhancementHead": {},
+    "MMSegDecodeHead": MMSEG_HEADS["UPerHead"],
     "MultiLevelDecodeHead": {
         "aggregation": {"type": "FPNAggregation", "channels": 8},
         "mask_decoder": {"type": "ConvMaskDecoder", "channels": 8, "num_convs": 1},
@@ -172,6 +211,7 @@ BACKBONES = {
         "depths": (1, 1, 1, 1),
         "num_heads": (1, 1, 2, 2),
         "window_size": 3,
+        "drop_path_rate": 0.0,  # which keeps gradients from what it drops
     },
     "mmpretrain.ConvNeXt": {
         "arch": {"depths": [1, 1, 1, 1], "channels": [8, 12, 16, 20]},
@@ -207,6 +247,14 @@ def head_names():
 
 def block_names():
     return registered(FusionBlock)
+
+
+def co_attention_names():
+    return registered(CoAttention)
+
+
+def reinjection_names():
+    return registered(Reinjection)
 
 
 def exchange_names():
@@ -268,6 +316,9 @@ def build_model(config):
             # mmseg starts the last norm of a residual block at zero, which keeps
             # gradients from the block's convolutions.
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+        if getattr(module, "gamma", None) is not None:
+            # ConvNeXt scales what its blocks add by a millionth when training starts.
+            torch.nn.init.uniform_(module.gamma, 0.5, 1.5)
         if isinstance(module, SpatialTransformer):
             # Of zeros, which keep gradients from all that leads to them.
             torch.nn.init.normal_(module.delta.weight, std=0.1)

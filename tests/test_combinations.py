@@ -1,28 +1,20 @@
-"""Every neck, head and text encoder together, and backbones of each family.
+"""Parts of all kinds together: few rows with every pair of them, and all there are.
 
 The lists come from the registry: a new part is tested here as soon as tests/parts.py
-names its smallest config.
+names its smallest config. ``pytest -m matrix`` runs what takes too long for every day.
 """
 
-import itertools
-
 import pytest
-import torch
+from torch import nn
 
 from mmris.registry import MODELS
-from tests import parts
+from tests import matrix, parts
+from tests.refused import NEED_ONE_WIDTH, REFUSED
+from tests.step_check import check
+from tests.test_tiny_rows import types_in
 
-COMBINATIONS = list(
-    itertools.product(
-        parts.neck_names(), parts.head_names(), parts.text_encoder_names()
-    )
-)
-
-# Heads that go from level to level, and a neck that leaves one.
-REFUSED = {
-    ("TextMultipliedNeck", "BoundaryEnhancementHead"),
-    ("TextMultipliedNeck", "TopDownDecodeHead"),
-}
+# Registered, and in no model of the matrix.
+ELSEWHERE = {"BoundaryLoss"}  # tests/models/losses
 
 
 def test_every_registered_part_has_its_smallest_config():
@@ -30,97 +22,109 @@ def test_every_registered_part_has_its_smallest_config():
     assert parts.head_names() == sorted(parts.DECODE_HEADS)
     assert parts.text_encoder_names() == sorted(parts.TEXT_ENCODERS)
     assert parts.block_names() == sorted(parts.FUSION_BLOCKS)
+    assert parts.co_attention_names() == sorted(parts.CO_ATTENTIONS)
+    assert parts.reinjection_names() == sorted(parts.REINJECTIONS)
     assert parts.exchange_names() == sorted(parts.EXCHANGES)
     assert parts.aggregation_names() == sorted(parts.AGGREGATIONS)
     assert parts.mask_decoder_names() == sorted(parts.MASK_DECODERS)
 
 
-def check(model):
-    """A training step, then prediction at a non-square size, batched and single."""
-    size = (64, 96)
-    items = [
-        parts.make_item(3, size, masks_at=size),
-        parts.make_item(1, size, masks_at=size, image_id=1),
-    ]
-    for name in model.decode_head.aux_names:  # else nothing trains what gives them
-        entry = {"type": "MaskLoss", "name": f"loss_{name}", "output": name}
-        entry["loss"] = {"type": "BinaryCrossEntropyLoss"}
-        model.losses.append(MODELS.build(entry))
-    model.train()
-    before = {name: p.detach().clone() for name, p in model.named_parameters()}
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    data = model.data_preprocessor(parts.collate(items), True)
-    loss, _ = model.parse_losses(model(**data, mode="loss"))
-    loss.backward()
-    for name, parameter in model.named_parameters():
-        assert parameter.grad is not None, name
-        assert torch.isfinite(parameter.grad).all(), name
-    optimizer.step()
-    moved = [
-        not torch.equal(p, before[name])
-        for name, p in model.named_parameters()
-        # Without effect where only the words are read.
-        if not name.startswith(parts.SENTENCE_ONLY)
-    ]
-    assert sum(moved) > 0.9 * len(moved)
-
-    items = [parts.make_item(3), parts.make_item(1, image_id=1)]
-    together = parts.predict(model, items)
-    for item, sample in zip(items, together, strict=True):
-        assert sample.seg_logits.data.shape == (len(sample.expressions), 50, 83)
-        for k, expression in enumerate(sample.expressions):
-            alone = item["data_samples"].clone()
-            alone.expressions = [expression]
-            single = {"inputs": item["inputs"], "data_samples": alone}
-            (result,) = parts.predict(model, [single])
-            parts.assert_same(result.seg_logits.data[0], sample.seg_logits.data[k])
+def everything():
+    return [row for rows in matrix.everything().values() for row in rows]
 
 
-@pytest.mark.parametrize(("neck", "head", "text_encoder"), COMBINATIONS)
-def test_necks_heads_and_text_encoders(neck, head, text_encoder):
-    config = parts.model_config(neck=neck, decode_head=head, text_encoder=text_encoder)
-    if (neck, head) in REFUSED:
-        with pytest.raises(ValueError, match="gives only one.*choose another head"):
-            parts.build_model(config)
+@pytest.mark.parametrize("rows", [matrix.sample, everything])
+def test_every_registered_module_is_in_some_model(rows):
+    found = set().union(*(types_in(matrix.config_of(row)) for row in rows()))
+    ours = {name for name in found if "." not in name} - set(parts.MMSEG_HEADS)
+    assert ours == set(parts.registered(nn.Module)) - ELSEWHERE
+    assert found >= set(parts.MMSEG_HEADS)
+    assert found >= {matrix.CNN, matrix.TRANSFORMER}
+
+
+def hold(row):
+    """A row is refused with its message, or does what every model must do."""
+    why = matrix.refusal(row)
+    if why is None:
+        check(matrix.build(row))
         return
-    check(parts.build_model(config))
+    with pytest.raises(ValueError, match=why):
+        matrix.build(row)
 
 
-@pytest.mark.parametrize("neck", ["DecoderFusion", "EncoderFusion"])
-@pytest.mark.parametrize("block", parts.block_names())
-def test_fusion_blocks_and_placements(block, neck):
-    config = parts.model_config(neck=neck)
-    config["neck"]["block"] = {"type": block, **parts.FUSION_BLOCKS[block]}
-    check(parts.build_model(config))
+@pytest.mark.parametrize("row", matrix.sample(), ids=matrix.name_of)
+def test_every_two_parts_in_one_model(row):
+    assert matrix.refusal(row) is None
+    hold(row)
 
 
-@pytest.mark.parametrize("text_encoder", parts.text_encoder_names())
-@pytest.mark.parametrize("block", parts.block_names())
-def test_fusion_blocks_and_text_encoders(block, text_encoder):
-    config = parts.model_config(text_encoder=text_encoder)
-    config["neck"]["block"] = {"type": block, **parts.FUSION_BLOCKS[block]}
-    check(parts.build_model(config))
-
-
-@pytest.mark.parametrize(
-    ("exchange", "aggregation", "mask_decoder"),
-    itertools.product(
-        [None, *parts.exchange_names()],
-        parts.aggregation_names(),
-        parts.mask_decoder_names(),
-    ),
-)
-def test_exchanges_aggregations_and_mask_decoders(exchange, aggregation, mask_decoder):
-    config = parts.model_config(decode_head="MultiLevelDecodeHead")
-    config["decode_head"] = {
-        "type": "MultiLevelDecodeHead",
-        "aggregation": {"type": aggregation, **parts.AGGREGATIONS[aggregation]},
-        "mask_decoder": {"type": mask_decoder, **parts.MASK_DECODERS[mask_decoder]},
+def row_with(*names):
+    """A plain row but for some parts."""
+    changes = {
+        factor: value
+        for factor, values in matrix.factors().items()
+        for value in values
+        if value in names
     }
-    if exchange is not None:
-        own = {"type": exchange, **parts.EXCHANGES[exchange]}
-        config["decode_head"]["exchange"] = own
-    check(parts.build_model(config))
+    return matrix.row_of(**changes)
+
+
+@pytest.mark.parametrize("pair", REFUSED, ids="-".join)
+def test_pairs_that_no_model_can_have(pair):
+    row = row_with(*pair)
+    assert matrix.refusal(row) == REFUSED[pair]
+    hold(row)
+
+
+# Necks that give levels of the widths of the backbone.
+UNEQUAL = {
+    "inside the backbone": {"neck": "EncoderFusion"},
+    "joined to the level": {"reinjection": "UnitReinjection"},
+    "beside unfused levels": {"neck": "UnfusedLevelsNeck"},
+}
+
+
+def refused_for(row):
+    try:
+        matrix.build(row, remedy=False)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize("neck", UNEQUAL.values(), ids=UNEQUAL)
+def test_parts_that_want_one_width_say_how_to_get_it(neck):
+    refused = []
+    for slot in ("exchange", "aggregation"):
+        for name in matrix.factors()[slot]:
+            row = matrix.row_of(**neck, **{slot: name})
+            assert matrix.keeps_widths(row)
+            if name in (matrix.NONE, matrix.ABSENT):
+                continue
+            message = refused_for(row)
+            if message is not None:
+                assert message.endswith("by model.decode_head.level_channels")
+                refused.append(name)
+    assert sorted(refused) == sorted(NEED_ONE_WIDTH)
+
+
+def test_other_necks_give_one_width():
+    for neck in matrix.factors()["neck"]:
+        row = matrix.row_of(neck=neck)
+        widths = matrix.build(row).neck.spec.channels
+        assert (len(set(widths)) > 1) == matrix.keeps_widths(row), neck
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("group", matrix.everything())
+def test_all_combinations(group):
+    failures = []
+    for row in matrix.everything()[group]:
+        try:
+            hold(row)
+        except Exception as error:
+            failures.append(f"{matrix.name_of(row)}: {type(error).__name__}: {error}")
+    assert not failures, "\n".join(failures)
 
 
 @pytest.mark.parametrize("backbone", sorted(parts.BACKBONES))

@@ -1,14 +1,18 @@
 """Each config, made small by --tiny, trains a step on generated scenes and predicts."""
 
 import copy
+import functools
 import json
+from unittest import mock
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 
 from mmris.models import WordTextEncoder
 from mmris.registry import DATASETS, MODELS
+from mmris.utils import tiny_config
 from mmris.utils.config_check import check_config, check_custom_keys
 from mmris.utils.tiny_config import make_tiny
 from tests import golden, parts
@@ -76,10 +80,24 @@ def name(path):
     return path.stem
 
 
-def tiny(path):
+@functools.cache
+def _base(file):
+    return Config.fromfile(file)
+
+
+@functools.cache
+def _tiny(path):
     config = golden.config_of(path)
-    make_tiny(config)
+    # The same two files for all configs: read once.
+    with mock.patch.object(tiny_config, "Config", wraps=Config) as reader:
+        reader.fromfile = lambda file: copy.deepcopy(_base(file))
+        make_tiny(config)
     return config
+
+
+def tiny(path):
+    """A small config that the caller may change."""
+    return copy.deepcopy(_tiny(path))
 
 
 def items(config, split, count):

@@ -9,7 +9,7 @@ from mmris.models.backbones import read_levels
 from mmris.registry import MODELS
 from tests import parts
 from tests.conftest import REPOSITORY
-from tests.test_combinations import check
+from tests.step_check import check
 
 FOLDER = REPOSITORY / "configs/cefnet"
 PRIMITIVE = "cefnet_r101-gru_1xb12-200k_refcoco-320"

@@ -9,7 +9,7 @@ from mmris.registry import MODELS
 from mmris.structures import FusedFeatures, LevelSpec, TextFeatures
 from tests import parts
 from tests.conftest import REPOSITORY
-from tests.test_combinations import check
+from tests.step_check import check
 
 CONFIG = REPOSITORY / "configs/cmpc/cmpc_r101-lstm_1xb1-800k_refcoco-320.py"
 RESNET = [LevelSpec(channels, 8) for channels in (512, 1024, 2048)]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests import parts
-from tests.test_combinations import check
+from tests.step_check import check
 
 BACKBONES = {
     "Swin-T": {

@@ -13,7 +13,7 @@ from mmris.structures import LevelSpec, TextSpec
 from mmris.testing import check_model
 from tests import parts
 from tests.conftest import REPOSITORY
-from tests.test_combinations import check
+from tests.step_check import check
 
 FOLDER = REPOSITORY / "configs" / "jmceln"
 PRIMITIVE = "jmceln_clip-r101_1xb20-127k_refcoco-416"

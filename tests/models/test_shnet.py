@@ -13,7 +13,7 @@ from mmris.registry import MODELS, PARAM_SCHEDULERS, TRANSFORMS
 from mmris.utils import seeded_random_state
 from tests import parts
 from tests.conftest import REPOSITORY
-from tests.test_combinations import check
+from tests.step_check import check
 
 FOLDER = REPOSITORY / "configs" / "shnet"
 PRIMITIVE = "shnet_dlv3p-r101-lstm_1xb50-72k_refcoco-320"

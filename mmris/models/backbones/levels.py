@@ -10,6 +10,7 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmris.structures import LevelSpec
 
@@ -34,9 +35,7 @@ def read_levels(backbone: nn.Module) -> tuple[LevelSpec, ...]:
             to fine, or cannot run on the meta device. The message names the config key.
     """
     name = type(backbone).__name__
-    probe = copy.deepcopy(backbone).to("meta")
-    # Not chained: the train and eval methods of some backbones return None.
-    probe.eval()
+    probe = probe_of(backbone)
     size = (PROBE_SIZE, PROBE_SIZE)
     try:
         with torch.no_grad():
@@ -48,6 +47,29 @@ def read_levels(backbone: nn.Module) -> tuple[LevelSpec, ...]:
             "dict(channels=..., stride=...)"
         ) from error
     return _levels(name, outputs)
+
+
+def probe_of(backbone: nn.Module) -> nn.Module:
+    """A copy in evaluation mode on the meta device, for the shapes that it gives.
+
+    Args:
+        backbone: Any module, left as it is.
+
+    Returns:
+        The copy, whose batch normalisations hand on what they get. They change no
+        shape, and on the meta device take longer than all the rest.
+    """
+    probe = copy.deepcopy(backbone).to("meta")
+    # Not chained: the train and eval methods of some backbones return None.
+    probe.eval()
+    for module in probe.modules():
+        if isinstance(module, _BatchNorm):
+            module.forward = _unchanged  # type: ignore[method-assign] # of a copy
+    return probe
+
+
+def _unchanged(features: torch.Tensor) -> torch.Tensor:
+    return features
 
 
 def _levels(name: str, outputs: Any) -> tuple[LevelSpec, ...]:

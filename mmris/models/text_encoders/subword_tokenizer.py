@@ -7,6 +7,7 @@ both may come from a file and point to either side.
 from __future__ import annotations
 
 import hashlib
+import heapq
 import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from .hugging_face_tokenizer import TOKENIZER_KEY
 from .sentence_checks import UnknownWordsNotice, check_sentences, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from transformers import PreTrainedTokenizerBase
 
@@ -62,8 +63,9 @@ class SubwordTokenizer:
     ) -> None:
         self.tokenizer = tokenizer
         self.source = source
-        self._check_size(vocab_size)
-        self.num_leading, self.num_trailing = self._count_special_tokens()
+        vocabulary = tokenizer.get_vocab()  # made anew at each call
+        self._check_size(vocabulary, vocab_size)
+        self.num_leading, self.num_trailing = self._count_special_tokens(vocabulary)
         if (
             self.num_leading < family.leading_tokens
             or self.num_trailing < family.trailing_tokens
@@ -144,8 +146,8 @@ class SubwordTokenizer:
         )["input_ids"]
         return result
 
-    def _check_size(self, vocab_size: int) -> None:
-        highest = max(self.tokenizer.get_vocab().values(), default=-1)
+    def _check_size(self, vocabulary: Mapping[str, int], vocab_size: int) -> None:
+        highest = max(vocabulary.values(), default=-1)
         if highest < vocab_size <= highest + _ROUNDING:
             return
         raise ValueError(
@@ -155,9 +157,9 @@ class SubwordTokenizer:
             f"model.text_encoder.config.vocab_size to {highest + 1}"
         )
 
-    def _count_special_tokens(self) -> tuple[int, int]:
+    def _count_special_tokens(self, vocabulary: Iterable[str]) -> tuple[int, int]:
         """Tokens before and after the words, found by cutting words of its own."""
-        text = " ".join(_plain_words(self.tokenizer.get_vocab()))
+        text = " ".join(_plain_words(vocabulary))
         if text:
             (words,) = self._cut([text], special=False)
             (row,) = self._cut([text], special=True)
@@ -233,7 +235,7 @@ def check_fingerprint(state: Any, tokenizer: SubwordTokenizer) -> None:
 
 
 def _plain_words(vocabulary: Iterable[str]) -> list[str]:
-    """Some tokens that are words: letters only, once the marks of blanks are off."""
-    words = (token.lstrip(_MARKS).removesuffix("</w>") for token in sorted(vocabulary))
-    plain = sorted((word for word in words if word.isalpha()), key=len, reverse=True)
-    return plain[:_WORDS_TRIED]
+    """The longest tokens that are words: letters only, without the marks of blanks."""
+    stripped = ((t, t.lstrip(_MARKS).removesuffix("</w>")) for t in vocabulary)
+    plain = ((-len(word), token, word) for token, word in stripped if word.isalpha())
+    return [word for _, _, word in heapq.nsmallest(_WORDS_TRIED, plain)]

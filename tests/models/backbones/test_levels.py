@@ -14,6 +14,8 @@ def test_mmseg_resnet_is_left_as_it_was():
     assert levels == tuple(LevelSpec(16 * 2**i, 4 * 2**i) for i in range(4))
     assert backbone.training
     assert all(not parameter.is_meta for parameter in backbone.parameters())
+    # Only those of the copy hand on what they get.
+    assert not any("forward" in vars(module) for module in backbone.modules())
 
 
 def test_dilated_levels_may_share_a_stride():

@@ -113,6 +113,6 @@ def test_levels_of_several_widths_are_refused():
     spec = FusedSpec((LevelSpec(4, 8), LevelSpec(6, 16)), (TextSpec(3, 3),) * 2)
     with pytest.raises(
         ValueError,
-        match=r"exchange GatedExchange .* \(4, 6\) channels.*decode_head.level_channels",
+        match=r"exchange GatedExchange .* \(4, 6\) channels.*head.level_channels",
     ):
         GatedExchange(in_features=spec)

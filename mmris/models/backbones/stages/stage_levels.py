@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING
 
 import torch
 
-from mmris.models.backbones.levels import PROBE_SIZE
+from mmris.models.backbones.levels import PROBE_SIZE, probe_of
 from mmris.structures import LevelSpec
 
 if TYPE_CHECKING:
@@ -28,9 +27,7 @@ def read_stage_levels(
     Returns:
         The stem's level and the level of every stage, returned by the backbone or not.
     """
-    probe = copy.deepcopy(backbone).to("meta")
-    # Not chained: the train and eval methods of some backbones return None.
-    probe.eval()
+    probe = probe_of(backbone)
     with torch.no_grad():
         images = torch.empty(1, 3, PROBE_SIZE, PROBE_SIZE, device="meta")
         maps = stages.stem(probe, images)
