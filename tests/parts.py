@@ -142,7 +142,7 @@ AGGREGATIONS = {
     "PeepholeConvLSTMAggregation": {"channels": 6},
     "PyramidPoolingAggregation": {
         "channels": 8,
-        "pyramid_channels": 4,
+        "pyramid_channels": 12,  # so that not all are silent by chance
         "scales": (1, 2, 3),
     },
     "SelfGatedAggregation": {},
