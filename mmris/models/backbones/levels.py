@@ -68,8 +68,8 @@ def probe_of(backbone: nn.Module) -> nn.Module:
     return probe
 
 
-def _unchanged(features: torch.Tensor) -> torch.Tensor:
-    return features
+def _unchanged(input: torch.Tensor) -> torch.Tensor:
+    return input
 
 
 def _levels(name: str, outputs: Any) -> tuple[LevelSpec, ...]:
