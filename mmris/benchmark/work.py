@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,16 @@ _FURTHER: dict[Any, Callable[..., int]] = {
 }
 
 
+class _NoModules(nullcontext[None]):
+    """Instead of torch's record of which module works.
+
+    That one hooks into gradients, and fails where a parameter is given to a module
+    while gradients are off.
+    """
+
+    parents = frozenset({"Global"})
+
+
 def count_flops(call: Callable[[], object]) -> float:
     """Floating-point operations of the matrix products and convolutions of a call.
 
@@ -78,7 +89,9 @@ def count_flops(call: Callable[[], object]) -> float:
     Returns:
         In 10^9.
     """
-    with FlopCounterMode(display=False, custom_mapping=_FURTHER) as counter:
+    counter: Any = FlopCounterMode(display=False, custom_mapping=_FURTHER)
+    counter.mod_tracker = _NoModules()
+    with counter:
         call()
     return float(counter.get_total_flops()) / 1e9
 

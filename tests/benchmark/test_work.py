@@ -40,3 +40,9 @@ def test_parameters_and_the_trained_ones():
     module = nn.Sequential(nn.Linear(10, 10, bias=False), nn.Linear(10, 1, bias=False))
     module[1].requires_grad_(requires_grad=False)
     assert count_parameters(module) == (110 / 1e6, 100 / 1e6)
+
+
+def test_a_parameter_as_input_while_gradients_are_off():
+    layer, value = nn.Linear(4, 4, bias=False), nn.Parameter(torch.rand(2, 4))
+    with torch.no_grad():
+        assert count_flops(lambda: layer(value)) == 2 * 2 * 16 / 1e9
