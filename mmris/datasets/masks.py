@@ -21,6 +21,8 @@ DRAWN_POLYGONS = "drawn_polygons"
 # A polygon may leave its picture a little. One that leaves it by far is an error of
 # units, and pycocotools would take memory for every pixel of its outline.
 MAX_OUTSIDE = 10
+# Bits of a run length: more than any picture has pixels.
+MAX_RUN_BITS = 60
 
 
 def decode_segmentations(
@@ -281,6 +283,8 @@ def _compressed_counts(counts: str | bytes) -> list[int] | None:
         value |= (group & 0x1F) << shift
         shift += 5
         if group & 0x20:
+            if shift > MAX_RUN_BITS:  # a long chain would make an ever larger number
+                return None
             continue
         if group & 0x10:
             value -= 1 << shift

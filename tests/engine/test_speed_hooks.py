@@ -144,6 +144,19 @@ def test_channels_last_gives_the_same_logits():
     torch.testing.assert_close(last, plain, rtol=1e-4, atol=1e-4)
 
 
+def test_channels_last_leaves_kernels_of_three_dimensions_alone():
+    model = tiny("shnet")
+    shapes = {name: tuple(value.stride()) for name, value in model.named_parameters()}
+    ChannelsLastHook().before_run(runner_of(model))
+    solid = [name for name, value in model.named_parameters() if value.ndim == 5]
+    assert solid
+    for name, value in model.named_parameters():
+        if value.ndim == 4:
+            assert value.is_contiguous(memory_format=torch.channels_last), name
+        else:
+            assert tuple(value.stride()) == shapes[name], name
+
+
 @pytest.mark.parametrize(
     ("name", "modules", "inner"),
     [

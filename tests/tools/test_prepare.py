@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import zipfile
 
@@ -65,6 +66,26 @@ def test_annotations_alone_are_examined_without_photographs(main, archives, caps
     assert "nothing to complain about" in printed
     assert main([archives[1], "--root", "third"]) == 0
     assert "no dataset to examine yet" in capsys.readouterr().out
+
+
+def test_referit_and_phrasecut_are_examined_as_well(main, tmp_path, capsys):
+    queries, phrases = tmp_path / "referit.zip", tmp_path / "VGPhraseCut_v0.zip"
+    with zipfile.ZipFile(queries, "w") as archive:
+        archive.writestr("referit_query_test.json", '{"8_1": ["sky"]}')
+    with zipfile.ZipFile(phrases, "w") as archive:
+        image = {"image_id": 5, "height": 12, "width": 20, "coco_id": None}
+        archive.writestr(
+            "VGPhraseCut_v0/image_data_split3000.json", json.dumps([image])
+        )
+    root = str(tmp_path / "data")
+    assert main([str(queries), "--root", root]) == 1
+    printed = capsys.readouterr().out
+    assert "referit: no pictures in " in printed
+    assert "counts that differ from the published ones" in printed
+    assert main([str(phrases), "--root", root]) == 1
+    printed = capsys.readouterr().out
+    assert "VGPhraseCut_v0: no pictures in " in printed
+    assert "referit: no pictures in " not in printed
 
 
 def test_what_is_not_the_published_set_ends_with_1(main, archives, monkeypatch, capsys):

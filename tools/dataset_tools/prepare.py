@@ -14,6 +14,7 @@ Example:
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ from typing import TYPE_CHECKING
 from mmris.datasets.archives import Archive, plan, unpack
 from mmris.datasets.doctor import (
     Options,
+    dataset_name,
+    datasets_below,
     examine,
     number_of_findings,
     picture_folder,
@@ -106,16 +109,19 @@ def examine_all(root: Path, places: Sequence[str]) -> int:
         root: The data root.
         places: The files.
     """
-    touched = {Path(place).parts[0] for place in places}
-    present = sorted(path.parent.name for path in root.glob("*/instances.json"))
-    # Photographs belong to every dataset on them.
-    names = present if "images" in touched else [n for n in present if n in touched]
+    # ReferIt's files of queries lie in the data root itself.
+    tops = {Path(place).parts[0] for place in places}
+    touched = {re.sub(r"^referit_query_.*", "referit", top) for top in tops}
     reports = []
-    for name in names:
-        pictures = picture_folder(root / name).is_dir()
-        if not pictures:
-            print(f"{name}: no pictures in {picture_folder(root / name)} yet")
-        options = Options(pictures=pictures, strict=True)
+    for folder in datasets_below(root):
+        name = dataset_name(folder)
+        # Photographs belong to every dataset on them.
+        if name not in touched and "images" not in touched:
+            continue
+        pictures = picture_folder(folder)
+        if not pictures.is_dir():
+            print(f"{name}: no pictures in {pictures} yet")
+        options = Options(pictures=pictures.is_dir(), strict=True)
         reports += examine(root, [name], options)
     if not reports:
         print("no dataset to examine yet: its annotations are not there")

@@ -1,4 +1,12 @@
-from .examination import Options, Report, examine, number_of_findings, picture_folder
+from .examination import (
+    Options,
+    Report,
+    dataset_name,
+    datasets_below,
+    examine,
+    number_of_findings,
+    picture_folder,
+)
 from .findings import RULES, Finding, Findings
 from .report_text import report_text
 
@@ -8,6 +16,8 @@ __all__ = [
     "Findings",
     "Options",
     "Report",
+    "dataset_name",
+    "datasets_below",
     "examine",
     "number_of_findings",
     "picture_folder",

@@ -11,7 +11,14 @@ from .count_checks import check_counts, check_shared_pictures, count_splits
 from .findings import SEVERITIES, Findings
 from .mask_checks import check_masks, note_overlaps
 from .picture_checks import check_pictures
-from .record_content import is_phrasecut, is_referit, read_phrasecut, read_referit
+from .record_content import (
+    is_phrasecut,
+    is_referit,
+    phrasecut_pictures,
+    read_phrasecut,
+    read_referit,
+    referit_pictures,
+)
 from .refer_content import INSTANCES, partition_files, read_refer_folder
 
 if TYPE_CHECKING:
@@ -112,20 +119,29 @@ def find_datasets(root: Path, names: Sequence[str] = ()) -> list[Path]:
             "holds the datasets, such as data"
         )
     root = root.absolute()
-    candidates = [root, *sorted(path for path in root.iterdir() if path.is_dir())]
-    found = [folder for folder in candidates if _is_dataset(folder)]
-    wanted = [folder for folder in found if not names or _name(folder) in names]
+    found = datasets_below(root)
+    wanted = [folder for folder in found if not names or dataset_name(folder) in names]
     if wanted:
         return wanted
     if found:
         raise FileNotFoundError(
             f"no dataset {', '.join(names)} in {root}; there is "
-            f"{', '.join(map(_name, found))}"
+            f"{', '.join(map(dataset_name, found))}"
         )
     raise FileNotFoundError(
         f"no dataset in {root}: {what_lies_at(root)}. A dataset is a folder with "
         "instances.json and refs(unc).p; docs/en/data_preparation.md shows the layout"
     )
+
+
+def datasets_below(root: Path) -> list[Path]:
+    """The folder itself and those in it that are datasets; none are no mistake.
+
+    Args:
+        root: The data root.
+    """
+    candidates = [root, *sorted(path for path in root.iterdir() if path.is_dir())]
+    return [folder for folder in candidates if _is_dataset(folder)]
 
 
 def _is_refer(folder: Path) -> bool:
@@ -136,8 +152,12 @@ def _is_dataset(folder: Path) -> bool:
     return _is_refer(folder) or is_referit(folder) or is_phrasecut(folder)
 
 
-def _name(folder: Path) -> str:
-    """What a dataset is chosen by: ReferIt's files lie in the data root itself."""
+def dataset_name(folder: Path) -> str:
+    """What a dataset is chosen by: its folder, but ReferIt's lies in the data root.
+
+    Args:
+        folder: The folder of the dataset.
+    """
     return "referit" if is_referit(folder) else folder.name
 
 
@@ -163,6 +183,10 @@ def picture_folder(folder: Path, image_dir: str | None = None) -> Path:
         image_dir: Folder below the data root, or an absolute path; None for the
             dataset's own.
     """
+    if is_referit(folder):
+        return referit_pictures(folder, image_dir)
+    if is_phrasecut(folder):
+        return phrasecut_pictures(folder, image_dir)
     return folder.parent / (image_dir or IMAGE_FOLDERS.get(folder.name, IMAGE_FOLDER))
 
 

@@ -45,6 +45,30 @@ def is_phrasecut(folder: Path) -> bool:
     return (folder / IMAGE_FILE).is_file()
 
 
+def _referit_root(folder: Path) -> Path:
+    return folder.parent if folder.name == "referit" else folder
+
+
+def referit_pictures(folder: Path, image_dir: str | None) -> Path:
+    """The folder of ReferIt's pictures.
+
+    Args:
+        folder: Folder of the query files: the data root, or ``referit`` in it.
+        image_dir: Folder below the data root; None for the published place.
+    """
+    return _referit_root(folder) / (image_dir or "referit/images")
+
+
+def phrasecut_pictures(folder: Path, image_dir: str | None) -> Path:
+    """The folder of PhraseCut's pictures.
+
+    Args:
+        folder: Its folder.
+        image_dir: Folder in it, or an absolute path; None for the published place.
+    """
+    return folder / (image_dir or "images")
+
+
 def read_referit(
     folder: Path, image_dir: str | None, findings: Findings
 ) -> tuple[Content, Path]:
@@ -59,11 +83,11 @@ def read_referit(
         Its splits, and the folder of the pictures. ``train`` and ``val`` are read only
         where ``trainval``, which they are parts of, is not there.
     """
-    root = folder.parent if folder.name == "referit" else folder
+    root = _referit_root(folder)
     names = ["trainval", "test"]
     if not (folder / _QUERIES.format("trainval")).is_file():
         names = ["train", "val", "test"]
-    images = root / (image_dir or "referit/images")
+    images = referit_pictures(folder, image_dir)
     content = Content("referit", "", str(folder / _QUERIES.format("*")))
     for name in names:
         if (folder / _QUERIES.format(name)).is_file():
@@ -110,7 +134,7 @@ def read_phrasecut(
     Returns:
         Its splits, and the folder of the pictures.
     """
-    images = folder / (image_dir or "images")
+    images = phrasecut_pictures(folder, image_dir)
     content = Content("phrasecut", "", str(folder / _PHRASES.format("*")))
     for name in PHRASECUT_SPLITS:
         if (folder / _PHRASES.format(name)).is_file():

@@ -28,4 +28,8 @@ class ChannelsLastHook(Hook):
         Args:
             runner: The runner.
         """
-        runner.model.to(memory_format=torch.channels_last)
+        for parameter in runner.model.parameters():
+            if parameter.ndim == 4:  # torch's own .to() refuses models with 3D kernels
+                parameter.data = parameter.data.contiguous(
+                    memory_format=torch.channels_last
+                )
