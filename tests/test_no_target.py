@@ -191,6 +191,6 @@ def test_grefcocos_silent_sentences_go_through_the_pipelines(test_data):
     for item in testing:
         (sample,) = parts.predict(model, [item])
         metric.process({}, [sample.to_dict()])
-    counted = sum(len(entry["sent_ids"]) for entry in metric.results)
+    counted = sum(len(entry["kinds"]) for entry in metric.results)
     assert counted == 20
     assert np.isfinite(metric.compute_metrics(metric.results)["gIoU"])

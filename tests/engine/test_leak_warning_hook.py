@@ -15,7 +15,7 @@ from tests.datasets.refer_folder import reference, write_refer
 
 
 @pytest.fixture
-def warn(tmp_path):
+def warn(tmp_path, monkeypatch):
     """Runs the hook; returns what it logs, level and text."""
     write_refer(
         tmp_path,
@@ -28,8 +28,10 @@ def warn(tmp_path):
     )
     logger = MMLogger.get_instance(f"leaks of {tmp_path}", log_level="DEBUG")
     records = []
-    logger.handle = lambda record: records.append(
-        (record.levelname, record.getMessage())
+    monkeypatch.setattr(
+        logger,
+        "handle",
+        lambda record: records.append((record.levelname, record.getMessage())),
     )
 
     def _warn(train, **tests):

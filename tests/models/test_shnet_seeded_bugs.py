@@ -229,7 +229,7 @@ def test_the_grid(bug, monkeypatch):
     [
         ("[angles.sin(), angles.cos()]", "[angles.cos(), angles.sin()]"),
         ("-math.log(_BASE) / channels", "-math.log(_BASE) / (2 * channels)"),
-        ("column = word_positions(width", "column = 2 * word_positions(width"),
+        ("column = _word_positions(width", "column = 2 * _word_positions(width"),
         ("        column[None].expand", "        -column[None].expand"),
         (
             "torch.stack([angles.sin(), angles.cos()], dim=-1)",
