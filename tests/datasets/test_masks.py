@@ -134,6 +134,9 @@ def test_a_polygon_may_leave_the_picture_a_little():
         ({"size": [HEIGHT, WIDTH], "counts": ""}, "malformed counts"),
         ({"size": [HEIGHT, WIDTH], "counts": "04"}, "malformed counts"),
         ({"size": [HEIGHT, WIDTH], "counts": "0é"}, "malformed counts"),
+        ({"size": [HEIGHT, WIDTH], "counts": "o" * 12 + "0"}, "malformed counts"),
+        ({"size": [HEIGHT, WIDTH], "counts": "`7" + "o" * 5}, "malformed counts"),
+        ([[1, 2, 3, 4, 5, True]], "part 0 .* coordinate True"),
     ],
 )
 def test_malformed_segmentations_are_named(segmentation, message):

@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine import fileio
@@ -19,6 +20,8 @@ from mmris.registry import TRANSFORMS
 # Formats in which Pillow gives 16-bit pixels as 32-bit integers of the same range.
 _FORMATS_OF_16_BITS = ("PNG", "PPM")
 _BACKGROUND = (255, 255, 255)
+# The marker that ends every complete JPEG.
+_END_OF_JPEG = b"\xff\xd9"
 # What Pillow's readers raise on files that are damaged or cut off.
 _MALFORMED = (
     OSError,
@@ -104,14 +107,34 @@ def read_image(
         content, name = source, "the picture"
     else:
         content, name = _content(source), str(source)
-    return _to_bgr(_decode(content, name), name, apply_exif=apply_exif)
+    image = _open(content, name, load=False)
+    if not apply_exif:
+        pixels = _decode_plain_jpeg(image, content)
+        if pixels is not None:
+            return pixels
+    return _to_bgr(_open(content, name, load=True), name, apply_exif=apply_exif)
 
 
-def _decode(content: bytes, name: str) -> Image.Image:
+def _decode_plain_jpeg(image: Image.Image, content: bytes) -> np.ndarray | None:
+    """What nearly all pictures of datasets are, in half of the time, by OpenCV.
+
+    The same pixels: both libraries decode by libjpeg-turbo. But OpenCV fills what a
+    file lacks with grey, and converts CMYK otherwise.
+    """
+    complete = content.endswith(_END_OF_JPEG)
+    if image.format != "JPEG" or image.mode not in ("RGB", "L") or not complete:
+        return None
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    pixels: np.ndarray | None = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    return pixels
+
+
+def _open(content: bytes, name: str, *, load: bool) -> Image.Image:
     try:
         # Pillow refuses a file that ends early; OpenCV fills the rest with grey.
         image = Image.open(io.BytesIO(content))
-        image.load()
+        if load:
+            image.load()
     except Image.DecompressionBombError:
         raise ValueError(
             f"{name} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels, which "

@@ -71,10 +71,13 @@ class RefResize(BaseTransform):
         """
         top, left, height, width = box = self._content_box(*results["img"].shape[:2])
         inside = (slice(top, top + height), slice(left, left + width))
-        img = np.full((*self.size, 3), self.pad_value, dtype=results["img"].dtype)
-        img[inside] = cv2.resize(
+        img = cv2.resize(
             results["img"], (width, height), interpolation=cv2.INTER_LINEAR
         )
+        if img.shape[:2] != self.size:
+            content = img
+            img = np.full((*self.size, 3), self.pad_value, dtype=content.dtype)
+            img[inside] = content
         results["img"] = img
         if "gt_masks" in results:
             masks = results["gt_masks"]
