@@ -5,6 +5,7 @@ what it found.
 """
 
 from .equality import Equality, compare, one_by_one
+from .limits import Limits, measure_limits
 from .measurement import (
     Effort,
     Measurement,
@@ -26,7 +27,7 @@ from .random_case import (
 )
 from .record import Record, describe_machine, read_record
 from .timing import Deadline, Spread, Stopwatch, take_turns
-from .work import count_flops, count_parameters
+from .work import Work, count_flops, count_parameters, count_work
 
 __all__ = [
     "PLAIN",
@@ -35,6 +36,7 @@ __all__ = [
     "Deadline",
     "Effort",
     "Equality",
+    "Limits",
     "Measurement",
     "Mode",
     "PartFigures",
@@ -44,14 +46,17 @@ __all__ = [
     "Record",
     "Spread",
     "Stopwatch",
+    "Work",
     "build_model",
     "build_random_model",
     "compare",
     "count_flops",
     "count_parameters",
+    "count_work",
     "describe_machine",
     "input_size",
     "measure_inference",
+    "measure_limits",
     "measure_memory",
     "measure_training",
     "one_by_one",

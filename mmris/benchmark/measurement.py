@@ -22,7 +22,7 @@ from .passes import (
 )
 from .random_case import in_format
 from .timing import Clock, Deadline, Spread, take_turns
-from .work import count_flops, count_parameters
+from .work import Work, count_parameters, count_work
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -59,6 +59,8 @@ class PartFigures:
         ratio: Median over the rounds of its time relative to the backbone alone.
         gflop: Floating-point operations in 10^9, a multiplication and an addition
             being two; None where they were not counted.
+        gigabytes: What its matrix products and convolutions read and write, in 10^9
+            bytes, each operand once; None where it was not counted.
         megabytes: Most memory beyond what was there before, MB of 10^6 bytes.
         memory_kind: Who says so.
     """
@@ -66,6 +68,7 @@ class PartFigures:
     milliseconds: Spread
     ratio: float | None = None
     gflop: float | None = None
+    gigabytes: float | None = None
     megabytes: float | None = None
     memory_kind: str | None = None
 
@@ -251,10 +254,10 @@ def _measure(
 
 def _weigh(call: Pass, figures: PartFigures, mode: Mode, device: torch.device) -> None:
     """Work and memory of one call; a compiled one's work is not seen."""
-    counts: list[float] = []
+    counts: list[Work] = []
 
     def run() -> None:
-        counts.append(count_flops(lambda: call(_nothing)))
+        counts.append(count_work(lambda: call(_nothing)))
 
     def run_compiled() -> None:
         call(_nothing)
@@ -262,7 +265,8 @@ def _weigh(call: Pass, figures: PartFigures, mode: Mode, device: torch.device) -
     peak = measure_memory(run_compiled if mode.compiled else run, device)
     if not counts and not mode.compiled:
         run()
-    figures.gflop = counts[0] if counts else None
+    if counts:
+        figures.gflop, figures.gigabytes = counts[0]
     if peak is not None:
         figures.megabytes, figures.memory_kind = peak
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .limits import Limits
 from .passes import BACKBONE, STEPS, WHOLE
+from .work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .record import Record
+
+_LEAST = (
+    "Against the machine's limits: the least time by the arithmetic of matrix products "
+    "and convolutions, and by what they read and write:"
+)
 
 
 def title(measurement: dict[str, Any]) -> str:
@@ -190,13 +197,19 @@ def sections(record: Record) -> str:
             "Times are the processor's, of all threads together, not the wall's: the "
             "machine had other work to do."
         )
+    if "limits" in record.machine:
+        blocks.append(limits_line(Limits(**record.machine["limits"])))
     phases = {entry["phase"] for entry in record.measurements}
     if "inference" in phases:
         blocks += ["Inference:", systems_table(record, phase="inference")]
+        least = limits_table(record, phase="inference")
+        blocks += [_LEAST, least] if least else []
         parts = breakdown_table(record)
         blocks += ["Its parts, medians:", parts] if parts else []
     if "training" in phases:
         blocks += ["A training step:", systems_table(record, phase="training")]
+        least = limits_table(record, phase="training")
+        blocks += [_LEAST, least] if least else []
         blocks += ["Its steps, medians:", steps_table(record)]
     if record.measurements:
         blocks += ["Parameters in millions:", parameters_table(record)]
@@ -213,6 +226,47 @@ def sections(record: Record) -> str:
             )
             blocks.append(f"{what}: {names}.")
     return "\n\n".join(blocks)
+
+
+def limits_line(limits: Limits) -> str:
+    """What the machine does at best.
+
+    Args:
+        limits: The measured ones.
+    """
+    rates = ", ".join(f"{name} {rate:.0f}" for name, rate in limits.gflops.items())
+    return (
+        f"The machine at its best: {rates} GFLOP/s in a product of square matrices, "
+        f"{limits.gigabytes:.1f} GB/s of reading and writing in a copy."
+    )
+
+
+def limits_table(record: Record, *, phase: str) -> str:
+    """A row a measurement: how far the whole is from what the machine allows.
+
+    Args:
+        record: The results of a run.
+        phase: ``"inference"`` or ``"training"``.
+    """
+    if "limits" not in record.machine:
+        return ""
+    limits = Limits(**record.machine["limits"])
+    rows = []
+    for entry in record.measurements:
+        whole, backbone = entry["parts"][WHOLE], entry["parts"][BACKBONE]
+        if entry["phase"] != phase or whole.get("gigabytes") is None:
+            continue
+        row = [entry["config"], mode_name(entry["mode"]), str(entry["expressions"])]
+        for part in (whole, backbone):
+            work = Work(part["gflop"], part["gigabytes"])
+            bounds = limits.least_milliseconds(work, entry["mode"]["precision"])
+            median = part["milliseconds"]["median"]
+            row += [*map(_time, bounds), _number(median / max(bounds), 2)]
+        rows.append(row)
+    head = ["config", "mode", "expressions"]
+    for name in ("whole", "backbone"):
+        head += [f"{name}: arithmetic, ms", "memory, ms", "measured, x the larger"]
+    return markdown(head, rows) if rows else ""
 
 
 def parameters_table(record: Record) -> str:

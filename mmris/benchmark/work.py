@@ -1,13 +1,15 @@
-"""How many multiplications and additions a call does, and how many parameters."""
+"""What a call has to do: multiplications and additions, bytes; how many parameters."""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter
+from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -67,6 +69,42 @@ _FURTHER: dict[Any, Callable[..., int]] = {
 }
 
 
+class Work(NamedTuple):
+    """What the matrix products and convolutions of a call have to do.
+
+    Attributes:
+        gflop: Floating-point operations in 10^9; a multiplication and an addition are
+            two.
+        gigabytes: What they read and write in 10^9 bytes, each operand once, as if
+            nothing stayed in a cache from one operation to the next.
+    """
+
+    gflop: float
+    gigabytes: float
+
+
+_Mode: Any = TorchDispatchMode  # which has no types
+
+
+class _Traffic(_Mode):
+    """Adds up the bytes of what the counted operations are given and give."""
+
+    total = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        kind = func._overloadpacket
+        if kind in flop_registry or kind in _FURTHER:
+            self.total += sum(
+                value.numel() * value.element_size()
+                for value in tree_iter((args, kwargs, result))
+                if isinstance(value, torch.Tensor)
+            )
+        return result
+
+
 class _NoModules(nullcontext[None]):
     """Instead of torch's record of which module works.
 
@@ -75,6 +113,19 @@ class _NoModules(nullcontext[None]):
     """
 
     parents = frozenset({"Global"})
+
+
+def count_work(call: Callable[[], object]) -> Work:
+    """Operations and bytes of the matrix products and convolutions of a call.
+
+    Args:
+        call: As in :func:`count_flops`.
+    """
+    gflop: list[float] = []
+    traffic = _Traffic()
+    with traffic:
+        gflop.append(count_flops(call))
+    return Work(gflop[0], traffic.total / 1e9)
 
 
 def count_flops(call: Callable[[], object]) -> float:

@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from mmris.benchmark import count_flops, count_parameters
+from mmris.benchmark import count_flops, count_parameters, count_work
 
 
 def test_a_convolution_and_a_matrix_product():
@@ -46,3 +46,15 @@ def test_a_parameter_as_input_while_gradients_are_off():
     layer, value = nn.Linear(4, 4, bias=False), nn.Parameter(torch.rand(2, 4))
     with torch.no_grad():
         assert count_flops(lambda: layer(value)) == 2 * 2 * 16 / 1e9
+
+
+def test_bytes_are_those_of_what_goes_in_and_out():
+    layer = nn.Conv2d(3, 5, 3, padding=1)
+    pictures = torch.rand(2, 3, 4, 6)
+    with torch.no_grad():
+        work = count_work(lambda: layer(pictures).relu())
+    numbers = pictures.numel() + layer.weight.numel() + 5 + 2 * 5 * 4 * 6
+    assert work.gigabytes == 4 * numbers / 1e9
+    assert work.gflop == 2 * 2 * 24 * 5 * 3 * 9 / 1e9
+    half = torch.rand(4, 8, dtype=torch.bfloat16)
+    assert count_work(lambda: half @ half.T).gigabytes == 2 * (32 + 32 + 16) / 1e9

@@ -47,6 +47,7 @@ from mmris.benchmark import (
     describe_machine,
     input_size,
     measure_inference,
+    measure_limits,
     measure_training,
     parameters_by_part,
     random_batch,
@@ -315,7 +316,9 @@ def benchmark(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError("--device cuda: this host has no GPU; give --device cpu")
     command = _command(arguments)
-    record = Record(command, describe_machine(device), args.json)
+    limits = measure_limits(device, args.precisions, args.clock)
+    machine = {**describe_machine(device), "limits": limits._asdict()}
+    record = Record(command, machine, args.json)
     run = Benchmark(args, record)
     for group in groups(args):
         run.run(group)
