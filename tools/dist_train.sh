@@ -11,10 +11,14 @@ fi
 ROOT="$(cd "$(dirname "$0")/.." && pwd)"
 CONFIG=$1
 NPROC=$2
+if [ "${NNODES:-1}" -eq 1 ] && [ -z "${PORT:-}" ]; then
+    MEETING=(--standalone) # at a free port: several jobs may run on one machine
+else
+    MEETING=(
+        --nnodes="${NNODES:-1}" --node-rank="${NODE_RANK:-0}"
+        --master-addr="${MASTER_ADDR:-127.0.0.1}" --master-port="${PORT:-29500}"
+    )
+fi
 PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}" python -m torch.distributed.run \
-    --nnodes="${NNODES:-1}" \
-    --node-rank="${NODE_RANK:-0}" \
-    --master-addr="${MASTER_ADDR:-127.0.0.1}" \
-    --master-port="${PORT:-29500}" \
-    --nproc-per-node="$NPROC" \
+    "${MEETING[@]}" --nproc-per-node="$NPROC" \
     "$ROOT/tools/train.py" "$CONFIG" --launcher pytorch "${@:3}"

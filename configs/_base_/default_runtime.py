@@ -7,13 +7,12 @@ env_cfg = dict(
     # Workers that fork inherit the open dataset instead of reading it again; OpenCV's
     # own threads in every worker would compete for the same cores.
     mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0),
-    # Seconds that one process waits for the others. The backend is gloo where there is
-    # no GPU, whatever stands here.
-    dist_cfg=dict(backend="nccl", timeout=1800),
+    # Seconds within which all processes have to be there, and seconds that one waits
+    # for the others from then on. The backend is gloo where there is no GPU, whatever
+    # stands here.
+    dist_cfg=dict(backend="nccl", rendezvous_timeout=120, timeout=1800),
 )
 randomness = dict(seed=0, deterministic=False)
-# Models whose losses leave parameters without gradient need True with --launcher.
-find_unused_parameters = False
 
 default_hooks = dict(
     timer=dict(type="IterTimerHook"),

@@ -76,7 +76,7 @@ FIXED_KEYS: dict[str, frozenset[str]] = {
     "custom_imports": frozenset({"allow_failed_imports", "imports"}),
     "env_cfg": frozenset({"cudnn_benchmark", "dist_cfg", "mp_cfg", "resource_limit"}),
     "env_cfg.dist_cfg": _parameters(init_dist)
-    | {"init_method", "timeout"} - {"launcher"},
+    | {"init_method", "rendezvous_timeout", "timeout"} - {"launcher"},
     "env_cfg.mp_cfg": _parameters(set_multi_processing) - {"distributed"},
     "randomness": _parameters(Runner.set_randomness),
     # Arguments of CompileHook.

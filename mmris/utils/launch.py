@@ -8,60 +8,31 @@ GPUs.
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
+import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, get_args
 
 import torch
 import torch.distributed as dist
 from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
+from torch.nn.parallel import DistributedDataParallel
+
+from mmris.registry import MODEL_WRAPPERS
+
+from .rendezvous import Launcher, check_alone, resolves, set_rendezvous_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, MutableMapping
+    from collections.abc import Iterator, Mapping
 
     from mmengine.config import Config
 
-Launcher = Literal["none", "pytorch", "slurm", "mpi"]
-
-DEFAULT_PORT = 29500
-# Long enough for slow nodes to import torch, short enough to notice a wrong address.
-RENDEZVOUS_TIMEOUT = timedelta(seconds=120)
-
-
-@dataclass(frozen=True)
-class _Variables:
-    """Names of a launcher's environment variables, and how to start it properly."""
-
-    rank: str
-    world_size: str
-    local_rank: str
-    remedy: str
-
-
-_VARIABLES = {
-    "pytorch": _Variables(
-        "RANK",
-        "WORLD_SIZE",
-        "LOCAL_RANK",
-        "Start with torchrun, as tools/dist_train.sh CONFIG NPROC does",
-    ),
-    "slurm": _Variables(
-        "SLURM_PROCID",
-        "SLURM_NTASKS",
-        "SLURM_LOCALID",
-        "Start with srun, as tools/slurm_train.sh PARTITION JOB CONFIG WORK_DIR does",
-    ),
-    "mpi": _Variables(
-        "OMPI_COMM_WORLD_RANK",
-        "OMPI_COMM_WORLD_SIZE",
-        "OMPI_COMM_WORLD_LOCAL_RANK",
-        "Start with mpirun of Open MPI",
-    ),
-}
+# Seconds; long enough for slow nodes to import torch, short enough to notice a wrong
+# address. A config may say another.
+RENDEZVOUS_TIMEOUT = 120
+# Set where Slurm shows each process its own GPU and nothing else.
+_GPU_OF_ITS_OWN = ("SLURM_GPUS_PER_TASK", "SLURM_NTASKS_PER_GPU", "SLURM_TRES_PER_TASK")
 
 
 @contextmanager
@@ -69,17 +40,19 @@ def process_group(cfg: Config, launcher: Launcher) -> Iterator[None]:
     """Join the other processes of a job; with launcher ``"none"`` do nothing.
 
     Inside the block the configuration names the launcher and a model wrapper that fits
-    the device. ``env_cfg.dist_cfg`` gives the backend between GPUs and ``timeout``, the
-    seconds that one process waits for the others once all are there.
+    the device. ``env_cfg.dist_cfg`` gives the backend between GPUs;
+    ``rendezvous_timeout``, the seconds within which all processes have to be there; and
+    ``timeout``, the seconds that one waits for the others from then on.
 
     Args:
         cfg: Configuration, changed in place.
         launcher: What started the processes.
 
     Raises:
-        ValueError: The launcher is unknown.
-        RuntimeError: The launcher's environment variables are missing, or this host has
-            fewer GPUs than processes.
+        ValueError: The launcher is unknown, or ``sync_bn`` is what cannot be done here.
+        RuntimeError: The launcher's environment variables are missing, several
+            processes were started without telling so, or this host has fewer GPUs than
+            processes.
         ConnectionError: The address of the first process is unknown or does not answer.
     """
     if launcher not in get_args(Launcher):
@@ -88,14 +61,17 @@ def process_group(cfg: Config, launcher: Launcher) -> Iterator[None]:
         )
     cfg.launcher = launcher
     if launcher == "none":
+        check_alone(os.environ)
         yield
         return
     set_rendezvous_variables(launcher, os.environ)
-    device_ids = _select_device()
+    device_ids = _select_device(os.environ)
+    _check_sync_bn(cfg, device_ids)
     _set_model_wrapper(cfg, device_ids)
     dist_cfg = cfg.get("env_cfg", {}).get("dist_cfg", {})
     _join(
         backend="gloo" if device_ids is None else dist_cfg.get("backend", "nccl"),
+        rendezvous_seconds=dist_cfg.get("rendezvous_timeout", RENDEZVOUS_TIMEOUT),
         timeout=timedelta(seconds=dist_cfg.get("timeout", 1800)),
     )
     try:
@@ -104,67 +80,13 @@ def process_group(cfg: Config, launcher: Launcher) -> Iterator[None]:
         dist.destroy_process_group()
 
 
-def set_rendezvous_variables(
-    launcher: Launcher, environment: MutableMapping[str, str]
-) -> None:
-    """Write the variables that torch reads from those of the launcher.
-
-    A ``MASTER_ADDR`` and a ``MASTER_PORT`` that are already there are kept.
-
-    Args:
-        launcher: ``"pytorch"``, ``"slurm"`` or ``"mpi"``.
-        environment: The environment variables, changed in place.
-
-    Raises:
-        RuntimeError: A variable of the launcher is missing.
-        ConnectionError: The address of the first process cannot be found out.
-    """
-    names = _VARIABLES[launcher]
-    for target, source in (
-        ("RANK", names.rank),
-        ("WORLD_SIZE", names.world_size),
-        ("LOCAL_RANK", names.local_rank),
-    ):
-        if source not in environment:
-            raise RuntimeError(
-                f"--launcher {launcher} needs the environment variable {source}, which "
-                f"is not set. {names.remedy}, or leave --launcher out"
-            )
-        environment[target] = environment[source]
-    if "MASTER_ADDR" not in environment:
-        environment["MASTER_ADDR"] = _first_host(launcher, environment)
-    # Two jobs of one node must not meet at the same port.
-    offset = int(environment.get("SLURM_JOB_ID", 0)) % 1000
-    environment.setdefault("MASTER_PORT", str(DEFAULT_PORT + offset))
-
-
-def _first_host(launcher: Launcher, environment: MutableMapping[str, str]) -> str:
-    """Address of the node with rank 0."""
-    if launcher == "mpi":
-        local = environment.get("OMPI_COMM_WORLD_LOCAL_SIZE")
-        one_node = local == environment["WORLD_SIZE"]
-    else:
-        one_node = launcher == "pytorch" or environment.get("SLURM_NNODES") == "1"
-    if one_node:
-        return "127.0.0.1"
-    nodes = environment.get("SLURM_STEP_NODELIST", environment.get("SLURM_NODELIST"))
-    if nodes is not None:
-        try:
-            command = ["scontrol", "show", "hostnames", nodes]
-            return subprocess.check_output(command, text=True).split()[0]
-        except (OSError, subprocess.CalledProcessError, IndexError):
-            pass
-    raise ConnectionError(
-        "the processes run on several nodes and MASTER_ADDR is not set. Export "
-        "MASTER_ADDR=<name or address of the first node> to all of them"
-    )
-
-
-def _select_device() -> list[int] | None:
+def _select_device(environment: Mapping[str, str]) -> list[int] | None:
     """Take the GPU of this process; None on a host without any."""
     if not torch.cuda.is_available():
         return None
-    local_rank, count = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+    local_rank, count = int(environment["LOCAL_RANK"]), torch.cuda.device_count()
+    if count == 1 and any(name in environment for name in _GPU_OF_ITS_OWN):
+        local_rank = 0  # the only one that this process sees, and no other does
     if local_rank >= count:
         raise RuntimeError(
             f"process {local_rank} of this node has no GPU: there are {count}. Start "
@@ -175,30 +97,54 @@ def _select_device() -> list[int] | None:
     return [local_rank]
 
 
+def _check_sync_bn(cfg: Config, device_ids: list[int] | None) -> None:
+    kind = cfg.get("sync_bn")
+    if kind is None:
+        return
+    if kind != "torch":
+        raise ValueError(
+            f"sync_bn is {kind!r}; set 'torch', or None to leave batch normalisation "
+            "to each process"
+        )
+    if device_ids is None:
+        raise ValueError(
+            "sync_bn='torch' needs GPUs: torch's SyncBatchNorm does not run on a CPU. "
+            "Add --cfg-options sync_bn=None"
+        )
+
+
 def _set_model_wrapper(cfg: Config, device_ids: list[int] | None) -> None:
-    wrapper = cfg.get("model_wrapper_cfg") or {"type": "MMDistributedDataParallel"}
-    wrapper.setdefault("broadcast_buffers", True)
-    wrapper.setdefault("device_ids", device_ids)
-    wrapper.setdefault(
-        "find_unused_parameters", cfg.get("find_unused_parameters", False)
-    )
+    wrapper = cfg.get("model_wrapper_cfg") or {}
+    wrapper.setdefault("type", "MMDistributedDataParallel")
+    kind = wrapper["type"]
+    kind = MODEL_WRAPPERS.get(kind) if isinstance(kind, str) else kind
+    if kind is not None and issubclass(kind, DistributedDataParallel):
+        wrapper.setdefault("broadcast_buffers", True)
+        wrapper.setdefault("device_ids", device_ids)
+        # Which parameters a loss reaches may change from batch to batch, and looking
+        # costs little; without it the second iteration may fail.
+        find = cfg.get("find_unused_parameters", True)
+        wrapper.setdefault("find_unused_parameters", find)
+        # Looking where there is nothing to find is what is wanted here.
+        warnings.filterwarnings(
+            "ignore", message="find_unused_parameters=True was specified"
+        )
     cfg.model_wrapper_cfg = wrapper
 
 
-def _join(*, backend: str, timeout: timedelta) -> None:
+def _join(*, backend: str, rendezvous_seconds: float, timeout: timedelta) -> None:
     address, port = os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"]
     where = f"MASTER_ADDR={address} MASTER_PORT={port}"
-    try:
-        socket.getaddrinfo(address, int(port))
-    except OSError as error:
+    if not resolves(address):
         raise ConnectionError(
-            f"the name of the first node does not resolve ({where}): {error}. Export "
+            f"the name of the first node does not resolve ({where}). Export "
             "MASTER_ADDR as an address that every node reaches"
-        ) from error
+        )
     try:
         # In two steps, because the time to find each other is short and the time to
         # wait for one another, as after a validation on unequal nodes, is long.
-        store, rank, world_size = next(rendezvous("env://", timeout=RENDEZVOUS_TIMEOUT))
+        limit = timedelta(seconds=rendezvous_seconds)
+        store, rank, world_size = next(rendezvous("env://", timeout=limit))
         store.set_timeout(timeout)
         dist.init_process_group(
             backend,
@@ -210,7 +156,15 @@ def _join(*, backend: str, timeout: timedelta) -> None:
     except dist.DistError as error:
         raise ConnectionError(
             f"the processes did not find each other at {where} within "
-            f"{RENDEZVOUS_TIMEOUT.seconds} seconds: {error}. Check that all "
-            f"{os.environ['WORLD_SIZE']} processes run, that the port is free and that "
-            "no firewall stands between the nodes"
+            f"{rendezvous_seconds} seconds: {error}. Check that all "
+            f"{os.environ['WORLD_SIZE']} processes run, that the port is free "
+            "(export another MASTER_PORT) and that no firewall stands between the "
+            "nodes; env_cfg.dist_cfg.rendezvous_timeout gives them longer"
+        ) from error
+    except RuntimeError as error:
+        interface = "GLOO_SOCKET_IFNAME" if backend == "gloo" else "NCCL_SOCKET_IFNAME"
+        raise ConnectionError(
+            f"the processes met at {where} but cannot talk through {backend}: {error}. "
+            f"Export {interface}=<network interface that the nodes share>, as "
+            "'ip address' lists them"
         ) from error

@@ -1,5 +1,4 @@
 import subprocess
-from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -8,7 +7,14 @@ import torch.distributed as dist
 from mmengine.config import Config
 
 from mmris.utils import launch
-from mmris.utils.launch import process_group, set_rendezvous_variables
+from mmris.utils import rendezvous as meeting
+from mmris.utils.launch import process_group
+from mmris.utils.rendezvous import (
+    check_alone,
+    first_of_nodes,
+    resolves,
+    set_rendezvous_variables,
+)
 
 
 def test_torchrun_variables_pass_through():
@@ -19,7 +25,7 @@ def test_torchrun_variables_pass_through():
 
 
 def slurm(**more):
-    base = {"SLURM_PROCID": "3", "SLURM_NTASKS": "4", "SLURM_LOCALID": "1"}
+    base = {"SLURM_PROCID": "3", "SLURM_STEP_NUM_TASKS": "4", "SLURM_LOCALID": "1"}
     return {**base, "SLURM_JOB_ID": "12345", **more}
 
 
@@ -28,21 +34,74 @@ def test_slurm_variables_on_one_node():
     set_rendezvous_variables("slurm", environment)
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
     values = [environment[name] for name in names]
-    assert values == ["3", "4", "1", "127.0.0.1", "29845"]
+    assert values == ["3", "4", "1", "127.0.0.1", "26450"]
 
 
-def test_slurm_asks_for_the_first_of_several_nodes(monkeypatch):
+def test_two_steps_of_a_job_meet_at_different_ports():
+    environments = [slurm(SLURM_NNODES="1", SLURM_STEP_ID=step) for step in "01"]
+    for environment in environments:
+        set_rendezvous_variables("slurm", environment)
+    assert [e["MASTER_PORT"] for e in environments] == ["26450", "26451"]
+
+
+def test_a_step_on_one_node_of_a_larger_job():
+    environment = slurm(SLURM_NNODES="2", SLURM_STEP_NUM_NODES="1")
+    set_rendezvous_variables("slurm", environment)
+    assert environment["MASTER_ADDR"] == "127.0.0.1"
+
+
+@pytest.fixture
+def known_names(monkeypatch):
+    """What this machine can resolve."""
+    names = {"127.0.0.1"}
+    monkeypatch.setattr(meeting, "resolves", names.__contains__)
+    return names
+
+
+def test_the_first_of_several_nodes_of_slurm(monkeypatch, known_names):
     asked = []
 
-    def show(command, text):
+    def show(command, **options):
         asked.append(command)
-        return "gpu07\ngpu08\n"
+        return "NodeName=gpu07 Arch=x86_64\n   NodeAddr=10.0.0.7 NodeHostName=gpu07"
 
     monkeypatch.setattr(subprocess, "check_output", show)
-    environment = slurm(SLURM_NNODES="2", SLURM_NODELIST="gpu[07-08]")
+    nodes = {"SLURM_NNODES": "2", "SLURM_STEP_NODELIST": "gpu[07-08]"}
+    for name in ("10.0.0.7", "gpu07"):  # the second is the better, once it is known
+        known_names.add(name)
+        environment = slurm(**nodes)
+        set_rendezvous_variables("slurm", environment)
+        assert environment["MASTER_ADDR"] == name
+    assert asked[0] == ["scontrol", "show", "node", "gpu07"]
+
+
+def test_the_first_node_in_a_container_without_scontrol(monkeypatch, known_names):
+    def fail(command, **options):
+        raise FileNotFoundError(command[0])
+
+    monkeypatch.setattr(subprocess, "check_output", fail)
+    known_names.add("a")
+    environment = slurm(SLURM_NNODES="2", SLURM_NODELIST="a,b")
     set_rendezvous_variables("slurm", environment)
-    assert environment["MASTER_ADDR"] == "gpu07"
-    assert asked == [["scontrol", "show", "hostnames", "gpu[07-08]"]]
+    assert environment["MASTER_ADDR"] == "a"
+
+
+@pytest.mark.parametrize(
+    ("nodes", "first"),
+    [
+        ("gpu07", "gpu07"),
+        ("gpu[07-08,11],login1", "gpu07"),
+        ("rack[1-2]node[03,05-9]", "rack1node03"),
+        ("a,b[1-2]", "a"),
+    ],
+)
+def test_first_of_nodes(nodes, first):
+    assert first_of_nodes(nodes) == first
+
+
+def test_a_name_or_an_address_resolves():
+    assert resolves("127.0.0.1")
+    assert not resolves("no-such-node.invalid")
 
 
 def test_a_given_address_is_kept():
@@ -69,18 +128,54 @@ def test_mpi_on_one_node_needs_no_address():
 
 
 @pytest.mark.parametrize(
-    ("launcher", "environment"),
-    [("mpi", mpi("2")), ("slurm", slurm(SLURM_NNODES="2", SLURM_NODELIST="a,b"))],
+    ("launcher", "environment", "message"),
+    [
+        ("mpi", mpi("2"), "of them: mpirun -x MASTER_ADDR="),
+        (
+            "slurm",
+            slurm(SLURM_NNODES="2", SLURM_NODELIST="a,b"),
+            r"\(the nodes are a,b, and this one knows no address .*: export MASTER_",
+        ),
+    ],
 )
+@pytest.mark.usefixtures("known_names")
 def test_several_nodes_without_an_address_are_refused(
-    launcher, environment, monkeypatch
+    launcher, environment, message, monkeypatch
 ):
-    def fail(command, text):
+    def fail(command, **options):
         raise FileNotFoundError(command[0])
 
     monkeypatch.setattr(subprocess, "check_output", fail)
-    with pytest.raises(ConnectionError, match=r"Export MASTER_ADDR=<name or address"):
+    with pytest.raises(ConnectionError, match=message):
         set_rendezvous_variables(launcher, environment)
+
+
+@pytest.mark.parametrize(
+    ("launcher", "environment"),
+    [
+        ("pytorch", {"RANK": "0", "WORLD_SIZE": "4"}),
+        ("slurm", slurm()),
+        ("mpi", mpi("4")),
+    ],
+)
+def test_several_processes_that_know_nothing_of_each_other(launcher, environment):
+    message = rf"^4 processes were started .* Add --launcher {launcher}, or start one"
+    with pytest.raises(RuntimeError, match=message):
+        check_alone(environment)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"RANK": "0", "WORLD_SIZE": "1"},
+        # What a shell in a job of Slurm has, and a batch script before srun.
+        {"SLURM_NTASKS": "4"},
+        {"SLURM_NTASKS": "4", "SLURM_PROCID": "0", "SLURM_LOCALID": "0"},
+    ],
+)
+def test_one_process_may_run_without_a_launcher(environment):
+    check_alone(environment)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +218,7 @@ def one_process(monkeypatch):
 
 @pytest.mark.usefixtures("one_process")
 def test_the_group_lives_as_long_as_the_block():
-    cfg = Config({"find_unused_parameters": True})
+    cfg = Config({})
     with process_group(cfg, "pytorch"):
         assert dist.get_backend() == "gloo"
         assert dist.get_world_size() == 1
@@ -146,12 +241,36 @@ def test_the_group_ends_with_an_error():
 
 @pytest.mark.usefixtures("one_process")
 def test_a_wrapper_of_the_config_is_completed():
-    cfg = Config({"model_wrapper_cfg": {"type": "Mine", "broadcast_buffers": False}})
+    options = {"broadcast_buffers": False, "find_unused_parameters": False}
+    cfg = Config({"model_wrapper_cfg": options})
     with process_group(cfg, "pytorch"):
         pass
-    assert cfg.model_wrapper_cfg.type == "Mine"
-    assert cfg.model_wrapper_cfg.broadcast_buffers is False
-    assert cfg.model_wrapper_cfg.device_ids is None
+    assert cfg.model_wrapper_cfg == {
+        "type": "MMDistributedDataParallel",
+        "device_ids": None,
+        **options,
+    }
+
+
+@pytest.mark.usefixtures("one_process")
+def test_a_wrapper_of_another_kind_keeps_its_arguments():
+    cfg = Config({"model_wrapper_cfg": {"type": "Mine", "buckets": 3}})
+    with process_group(cfg, "pytorch"):
+        pass
+    assert cfg.model_wrapper_cfg == {"type": "Mine", "buckets": 3}
+
+
+@pytest.mark.usefixtures("one_process")
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [("torch", "needs GPUs: .* does not run on a CPU"), ("mmcv", "is 'mmcv'; set")],
+)
+def test_synchronised_batch_normalisation_that_cannot_be(kind, message):
+    with (
+        pytest.raises(ValueError, match=f"sync_bn.*{message}"),
+        process_group(Config({"sync_bn": kind}), "pytorch"),
+    ):
+        pass
 
 
 @pytest.mark.usefixtures("one_process")
@@ -167,12 +286,24 @@ def test_an_unknown_first_node_is_noticed_at_once(monkeypatch):
 @pytest.mark.usefixtures("one_process")
 def test_missing_processes_are_noticed_soon(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setattr(launch, "RENDEZVOUS_TIMEOUT", timedelta(seconds=1))
+    monkeypatch.setattr(launch, "RENDEZVOUS_TIMEOUT", 1)
     with (
         pytest.raises(ConnectionError, match=r"did not find each other at MASTER_ADDR"),
         process_group(Config({}), "pytorch"),
     ):
         pass
+
+
+@pytest.mark.usefixtures("one_process")
+def test_processes_that_see_each_one_gpu_of_their_own(monkeypatch):
+    """As srun --gpus-per-task=1 has it."""
+    taken = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+    environment = {"LOCAL_RANK": "1", "SLURM_GPUS_PER_TASK": "1"}
+    assert launch._select_device(environment) == [0]
+    assert taken == [0]
 
 
 @pytest.mark.usefixtures("one_process")
