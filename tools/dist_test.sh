@@ -9,6 +9,8 @@ if [ $# -lt 3 ]; then
     exit 2
 fi
 ROOT="$(cd "$(dirname "$0")/.." && pwd)"
+# Without a remark of torch's in each process that it looked for unused parameters.
+export TORCH_CPP_LOG_LEVEL="${TORCH_CPP_LOG_LEVEL:-ERROR}"
 CONFIG=$1
 CHECKPOINT=$2
 NPROC=$3

@@ -28,6 +28,8 @@ if [ -z "${MMRIS_SUBMITTED_FROM:-}" ]; then
 fi
 
 ROOT="$MMRIS_SUBMITTED_FROM"
+# Without a remark of torch's in each process that it looked for unused parameters.
+export TORCH_CPP_LOG_LEVEL="${TORCH_CPP_LOG_LEVEL:-ERROR}"
 LIMIT_IS_NEAR=0
 saved() { stat -c %y "$1/last_checkpoint" 2>/dev/null || true; }
 SAVED_BEFORE="$(saved "$4")"

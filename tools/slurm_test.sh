@@ -9,6 +9,8 @@ if [ $# -lt 4 ]; then
     exit 2
 fi
 ROOT="$(cd "$(dirname "$0")/.." && pwd)"
+# Without a remark of torch's in each process that it looked for unused parameters.
+export TORCH_CPP_LOG_LEVEL="${TORCH_CPP_LOG_LEVEL:-ERROR}"
 # shellcheck source=misc/slurm_resources.sh
 source "$ROOT/tools/misc/slurm_resources.sh"
 # shellcheck disable=SC2086  # SRUN_ARGS holds several words.

@@ -19,6 +19,8 @@ from mmris.utils.config_options import (
     TRACKERS,
     add_tracker,
     check_work_dir,
+    samples_a_step,
+    scale_learning_rates,
     set_seed,
     set_work_dir,
     shorten_schedule,
@@ -82,6 +84,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         "--amp", action="store_true", help="mixed precision, on the CPU in bfloat16"
     )
     parser.add_argument(
+        "--auto-scale-lr",
+        action="store_true",
+        help="multiply learning rates by the number of samples a step of all processes "
+        "together, over that of the config file alone",
+    )
+    parser.add_argument(
         "--seed", type=int, metavar="N", help="seed of all that is random"
     )
     parser.add_argument(
@@ -129,8 +137,11 @@ def prepare(args: argparse.Namespace) -> Config:
         make_tiny(cfg)
     if args.dataset is not None:
         switch_dataset(cfg, args.dataset)
+    samples = samples_a_step(cfg) if args.auto_scale_lr else None
     if args.cfg_options is not None:
         apply_overrides(cfg, args.cfg_options)
+    if samples is not None:
+        scale_learning_rates(cfg, base=samples)
     set_work_dir(cfg, args.work_dir)
     check_work_dir(cfg.work_dir)
     set_start(cfg, resume=args.resume, load_from=args.load_from)

@@ -62,7 +62,9 @@ class RefSegMetric(BaseMetric):
             480x640.
         breakdowns: Names of ``mmris.evaluation.breakdowns.BREAKDOWNS``, such as
             ``"size"`` or ``"words_refcoco"``.
-        collect_device: Where results of several processes are gathered.
+        collect_device: How results of several processes are gathered: ``"gpu"`` by
+            sending them, also between CPUs; ``"cpu"`` through files in the working
+            directory, which all nodes have to share then.
         prefix: Put before each key, with a slash; None for bare keys.
 
     Raises:
@@ -79,7 +81,7 @@ class RefSegMetric(BaseMetric):
         no_target_scores: bool = False,
         boundary_iou: bool = False,
         breakdowns: Sequence[str] = (),
-        collect_device: str = "cpu",
+        collect_device: str = "gpu",
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)

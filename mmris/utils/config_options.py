@@ -131,6 +131,34 @@ def use_mixed_precision(cfg: Config) -> None:
     cfg.optim_wrapper["type"] = "MixedPrecisionOptimWrapper"
 
 
+def samples_a_step(cfg: Config) -> float:
+    """Training samples from which one process makes a step of the optimizer.
+
+    Args:
+        cfg: Configuration.
+    """
+    counts: int = cfg.optim_wrapper.get("accumulative_counts", 1)
+    batch_size: int = cfg.train_dataloader.batch_size
+    return counts * batch_size
+
+
+def scale_learning_rates(cfg: Config, *, base: float) -> None:
+    """Let learning rates grow or shrink as the number of samples a step.
+
+    The rates that stand in the config belong to the number in
+    ``auto_scale_lr.base_batch_size`` or, where the config does not say it, to one
+    process with the batch size of its file.
+
+    Args:
+        cfg: Configuration, changed in place.
+        base: What :func:`samples_a_step` was for the file.
+    """
+    base = (cfg.get("auto_scale_lr") or {}).get("base_batch_size", base)
+    # MMEngine multiplies by processes and batch size and knows of no accumulation.
+    accumulated = samples_a_step(cfg) / cfg.train_dataloader.batch_size
+    cfg.auto_scale_lr = {"enable": True, "base_batch_size": base / accumulated}
+
+
 def shorten_schedule(cfg: Config, max_iters: int) -> None:
     """Train for so many iterations, with a schedule of the same form.
 

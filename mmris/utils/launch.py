@@ -8,7 +8,6 @@ GPUs.
 from __future__ import annotations
 
 import os
-import warnings
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, get_args
@@ -125,10 +124,6 @@ def _set_model_wrapper(cfg: Config, device_ids: list[int] | None) -> None:
         # costs little; without it the second iteration may fail.
         find = cfg.get("find_unused_parameters", True)
         wrapper.setdefault("find_unused_parameters", find)
-        # Looking where there is nothing to find is what is wanted here.
-        warnings.filterwarnings(
-            "ignore", message="find_unused_parameters=True was specified"
-        )
     cfg.model_wrapper_cfg = wrapper
 
 

@@ -63,7 +63,8 @@ def slurm(tmp_path_factory):
         name: value for name, value in os.environ.items() if "SLURM" not in name
     }
     environment.update(cluster.variables(folder))
-    environment["PYTHONPATH"] = str(Path(__file__).parent)
+    folders = [str(Path(__file__).parent), str(REPOSITORY)]
+    environment["PYTHONPATH"] = os.pathsep.join(folders)
     environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment.update(
         GPUS="2", GPUS_PER_NODE="0", NNODES="2", CPUS_PER_TASK="1",
@@ -180,6 +181,7 @@ def test_a_job_saves_and_goes_on_when_its_time_is_nearly_over(slurm, tmp_path):
     saved = int(re.search(r"iter_(\d+)\.pth", log.read_text())[1])
     assert 2 <= saved < total
     # Slurm would let two minutes pass.
+    wait_until(lambda: state_of(slurm, job) == "PENDING")
     call(slurm, "scontrol", "update", f"JobId={job}", "StartTime=now")
     wait_for(log, rf"resumed epoch: 0, iter: {saved}")
     wait_for(log, rf"Saving checkpoint at {total} iterations")
@@ -189,9 +191,13 @@ def test_a_job_saves_and_goes_on_when_its_time_is_nearly_over(slurm, tmp_path):
         r"Iter\(train\) \[ *(\d+)/", log.read_text().partition("resumed")[2]
     )
     assert int(first[1]) == saved + 1
-    state = call(slurm, "scontrol", "show", "job", job).stdout
-    assert "JobState=COMPLETED" in state
-    assert "Restarts=1" in state
+    shown = call(slurm, "scontrol", "show", "job", job).stdout
+    assert "JobState=COMPLETED" in shown
+    assert "Restarts=1" in shown
+
+
+def state_of(slurm, job):
+    return call(slurm, "squeue", "-h", "-o", "%T", "-j", job).stdout.strip()
 
 
 def wait_for(file, pattern):

@@ -7,6 +7,8 @@ from mmris.utils.config_options import (
     add_tracker,
     check_work_dir,
     keep_testing_only,
+    samples_a_step,
+    scale_learning_rates,
     select_split,
     set_seed,
     set_work_dir,
@@ -184,3 +186,31 @@ def test_testing_needs_no_training_settings():
     cfg = Config({key: {} for key in keys})
     keep_testing_only(cfg)
     assert sorted(cfg.keys()) == ["model", "test_dataloader"]
+
+
+def test_learning_rates_belong_to_the_samples_of_the_file():
+    cfg = Config(
+        {
+            "train_dataloader": {"batch_size": 12},
+            "optim_wrapper": {"accumulative_counts": 2},
+        }
+    )
+    base = samples_a_step(cfg)
+    assert base == 24
+    cfg.train_dataloader.batch_size = 3
+    cfg.optim_wrapper.accumulative_counts = 4
+    scale_learning_rates(cfg, base=base)
+    # MMEngine: rates times processes * 3 / 6, which is times processes * 12 / 24.
+    assert cfg.auto_scale_lr == {"enable": True, "base_batch_size": 6}
+
+
+def test_a_base_in_the_config_goes_first():
+    cfg = Config(
+        {
+            "train_dataloader": {"batch_size": 8},
+            "optim_wrapper": {},
+            "auto_scale_lr": {"base_batch_size": 32},
+        }
+    )
+    scale_learning_rates(cfg, base=samples_a_step(cfg))
+    assert cfg.auto_scale_lr == {"enable": True, "base_batch_size": 32}
