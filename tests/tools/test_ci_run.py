@@ -11,6 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from mmris import __version__
+from tests.slurm import cluster
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -75,3 +76,17 @@ def test_scripts_say_how_they_are_used(script):
     assert result.returncode == 2
     assert f"usage: bash tools/{script.name} " in result.stderr
     assert script.stat().st_mode & 0o111
+
+
+@pytest.mark.parametrize(
+    ("user", "program", "reason"),
+    [(1000, "apt-get", "takes root"), (0, None, "has no apt-get")],
+)
+def test_why_there_are_no_jobs_on_a_slurm(monkeypatch, user, program, reason):
+    monkeypatch.setattr(cluster, "missing_programs", lambda: ["srun"])
+    monkeypatch.setattr(cluster.os, "geteuid", lambda: user)
+    monkeypatch.setattr(cluster.shutil, "which", lambda name: program)
+    assert reason in cluster.install()
+    text = (REPOSITORY / ".ci" / "run").read_text()
+    assert "pytest -m slurm tests/slurm" in text
+    assert 'echo "NOT RUN: $REASON"' in text
