@@ -7,6 +7,7 @@ import pytest
 
 import mmris.apis
 import mmris.datasets
+import mmris.deployment
 import mmris.engine
 import mmris.evaluation
 import mmris.models
@@ -18,6 +19,7 @@ from tests.conftest import REPOSITORY
 PACKAGES = [
     mmris.apis,
     mmris.datasets,
+    mmris.deployment,
     mmris.engine,
     mmris.evaluation,
     mmris.models,

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from mmris.models.layers import is_exporting, scan_steps
+
 from ._longest_first import longest_first
 
 if TYPE_CHECKING:
@@ -54,8 +56,31 @@ def averaged_attention(
     Returns:
         ``(N, Q, K)``; rows sum to the sum of the weights.
     """
+    if is_exporting():
+        return _for_any_number_of_words(scores, offsets, weights)
     rows = (None,) * offsets.shape[1] if active is None else tuple(active)
     averaged: Tensor = _AveragedAttention.apply(scores, offsets, weights, rows)
+    return averaged
+
+
+def _for_any_number_of_words(
+    scores: Tensor, offsets: Tensor, weights: Tensor
+) -> Tensor:
+    """The same for a graph, without gradient."""
+
+    def one_word(
+        carried: tuple[Tensor, ...], word: tuple[Tensor, ...]
+    ) -> tuple[tuple[Tensor, ...], Tensor]:
+        averaged, scores = carried
+        offset, weight = word
+        attention = torch.softmax(scores + offset[:, None], dim=-1)
+        averaged = averaged + attention * weight[:, None, None]
+        # The scores are carried along because a graph's loop can hold no tensor of
+        # open size; and a scan wants a result of every step, here one not looked at.
+        return (averaged, scores.clone()), weight.clone()
+
+    words = (offsets.transpose(0, 1), weights.transpose(0, 1))
+    (averaged, _), _ = scan_steps(one_word, (torch.zeros_like(scores), scores), words)
     return averaged
 
 
@@ -98,6 +123,8 @@ def gather_pixels(
 
 def _queries_at_a_time(scores: Tensor, rows: int) -> int:
     """How many queries of each of ``rows`` expressions are worked on together."""
+    if is_exporting():
+        return scores.shape[1]  # pieces would fix how many there are
     if scores.device.type == "cpu":
         return _QUERIES_AT_A_TIME
     if torch.compiler.is_compiling():

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from mmris.models.layers import is_exporting
+
 
 class LongestFirst(NamedTuple):
     """Which expressions a loop over words has to visit.
@@ -45,7 +47,9 @@ def longest_first(mask: Tensor) -> LongestFirst | None:
 
 
 def _is_recorded(mask: Tensor) -> bool:
-    if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
+    if is_exporting() or torch.compiler.is_compiling():
+        return True
+    if torch._C._get_tracing_state() is not None:
         return True
     if mask.is_meta:
         return True

@@ -1,5 +1,7 @@
+from .adaptive_pool import cell_maxima, cell_means
 from .conv_block import conv_block
 from .coordinates import NUM_COORDINATES, coordinate_map
+from .exporting import exporting, is_exporting, scan_steps
 from .leaky_block import LEAKY_SLOPE, leaky_block
 from .masked_batch_norm import MaskedBatchNorm
 from .masked_linear_block import MaskedLinearBlock
@@ -17,12 +19,17 @@ __all__ = [
     "MaskedLinearBlock",
     "SwitchNorm2d",
     "at_least_float32",
+    "cell_maxima",
+    "cell_means",
     "conv_block",
     "coordinate_map",
+    "exporting",
+    "is_exporting",
     "leaky_block",
     "masked_mean",
     "no_autocast",
     "pointwise",
     "resize_to",
+    "scan_steps",
     "unit_length",
 ]

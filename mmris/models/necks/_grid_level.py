@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mmris.models.layers import cell_maxima, is_exporting
+
 
 class GridLevel(nn.Module):
     """Max-pooling to twice the grid, then a 3x3 convolution of stride 2.
@@ -49,8 +51,15 @@ class GridLevel(nn.Module):
             above_and_left = functional.pad(level, (1, 0, 1, 0))
             maps = functional.conv2d(above_and_left, kernel, self.conv.bias)
         else:
-            maps = self.conv(self.pool(level))
+            maps = self.conv(self._doubled(level))
         return functional.leaky_relu(self.norm(maps))
+
+    def _doubled(self, level: Tensor) -> Tensor:
+        if is_exporting():
+            height, width = self.grid_size
+            return cell_maxima(level, (2 * height, 2 * width))
+        pooled: Tensor = self.pool(level)
+        return pooled
 
 
 def _fold(kernel: Tensor, *, dim: int) -> Tensor:

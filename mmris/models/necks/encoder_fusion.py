@@ -171,8 +171,9 @@ class EncoderFusion(FusionNeck):
         levels = list(encoded.levels)
         if first in self.out_stages:
             levels.append(self.family.output(backbone, first, maps))
-        # From here on every expression has a map of its own.
-        own_index = torch.arange(len(text), device=image_index.device)
+        # From here on every expression has a map of its own. Not len(): an exported
+        # program takes any number of expressions.
+        own_index = torch.arange(text.tokens.shape[0], device=image_index.device)
         for stage in range(first + 1, self.out_stages[-1] + 1):
             maps = self.family.run(backbone, stage, maps)
             if stage in self.stages:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ._layer_states import layer_states
+
 
 class MaskedRecurrence(nn.Module):
     """LSTM or GRU layers, in one or two directions.
@@ -80,9 +82,10 @@ class MaskedRecurrence(nn.Module):
         for index, forward_layer in enumerate(self.forward_layers):
             if index > 0:
                 tokens = self.dropout(tokens)
-            states, _ = forward_layer(tokens)  # (N, T, C_h)
+            states = layer_states(forward_layer, tokens)  # (N, T, C_h)
             if self.backward_layers is not None:
-                backward, _ = self.backward_layers[index](_take(tokens, reverse))
+                backward_layer = self.backward_layers[index]
+                backward = layer_states(backward_layer, _take(tokens, reverse))
                 states = torch.cat([states, _take(backward, reverse)], dim=-1)
             tokens = states
         final = _take(tokens[..., : self.hidden_channels], last).squeeze(1)

@@ -16,6 +16,7 @@ from mmris.models.layers import MaskedLinearBlock, unit_length
 from mmris.registry import MODELS
 from mmris.structures import TextFeatures, TextSpec
 
+from ._layer_states import layer_states
 from ._masked_recurrence import MaskedRecurrence
 from .word_text_encoder import WordTextEncoder
 
@@ -129,7 +130,7 @@ class ProjectedGRUTextEncoder(WordTextEncoder):
         _, forward_state = self.forward_recurrence(words, batch.mask)
         last = batch.mask.sum(dim=1)[:, None, None] - 1  # (N, 1, 1)
         last_word = words.gather(1, last.expand(-1, -1, words.shape[2]))
-        backward_state, _ = self.backward_layer(last_word)  # (N, 1, C_h)
+        backward_state = layer_states(self.backward_layer, last_word)  # (N, 1, C_h)
         state = torch.cat([forward_state, backward_state.squeeze(1)], dim=1)
         every_row = batch.mask.any(dim=1)
         sentence = unit_length(self.sentence_projection(state, every_row), dim=1)

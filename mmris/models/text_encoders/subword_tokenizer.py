@@ -45,6 +45,7 @@ class SubwordTokenizer:
     Attributes:
         num_leading: Special tokens before the words.
         num_trailing: Special tokens after them.
+        max_tokens: Tokens kept of a sentence, the special ones included; None for all.
 
     Raises:
         ValueError: The tokenizer does not match the model, or ``max_words`` is out of
@@ -76,7 +77,7 @@ class SubwordTokenizer:
                 f"{family.tokenizer_type!r} model reads the sentence off such a token; "
                 f"name the model's own tokenizer in {TOKENIZER_KEY}"
             )
-        self._max_tokens = self._limit(max_words, max_positions)
+        self.max_tokens = self._limit(max_words, max_positions)
         self._unknown_words = UnknownWordsNotice()
 
     def __call__(self, sentences: Sequence[str]) -> list[list[int]]:
@@ -130,8 +131,8 @@ class SubwordTokenizer:
             words = [unknown]
         if set(words) == {self.tokenizer.unk_token_id}:
             self._unknown_words.give(sentence)
-        if self._max_tokens is not None:
-            words = words[: self._max_tokens - self.num_leading - self.num_trailing]
+        if self.max_tokens is not None:
+            words = words[: self.max_tokens - self.num_leading - self.num_trailing]
         return [*row[: self.num_leading], *words, *row[end:]]
 
     def _cut(self, texts: list[str], *, special: bool) -> list[list[int]]:

@@ -12,7 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mmris.models.layers import at_least_float32, no_autocast, pointwise
+from mmris.models.layers import (
+    at_least_float32,
+    cell_means,
+    is_exporting,
+    no_autocast,
+    pointwise,
+)
 from mmris.registry import MODELS
 
 from .co_attention import CoAttention
@@ -157,7 +163,11 @@ def pyramid_means(maps: Tensor, pool_sizes: Sequence[int]) -> Tensor:
     Returns:
         ``(N, C, S)``, S the number of cells of all grids.
     """
-    grids = [
-        functional.adaptive_avg_pool2d(maps, cells).flatten(2) for cells in pool_sizes
-    ]
+    grids = [_means(maps, cells).flatten(2) for cells in pool_sizes]
     return torch.cat(grids, dim=2)
+
+
+def _means(maps: Tensor, cells: int) -> Tensor:
+    if is_exporting():
+        return cell_means(maps, (cells, cells))
+    return functional.adaptive_avg_pool2d(maps, cells)
