@@ -34,6 +34,7 @@ NOT_RUN = {
     "pip install": "network; .ci/run installs in a fresh environment",
     "python -m venv": "network; .ci/run makes a fresh environment",
     "git clone": "network",
+    "mkdocs build": "needs the extra docs; .ci/run builds the site",
     "tools/slurm_": "Slurm",
     "tools/dist_": "long: tests/tools/test_train.py starts two processes",
     "tools/train_seeds.py": "long: tests/tools/test_train_seeds.py trains two seeds",

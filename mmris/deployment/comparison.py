@@ -67,7 +67,7 @@ def compare(
     for size in sizes:
         for images, expressions, words in CASES:
             pictures, texts = example_inputs(
-                size, images=images, expressions=expressions, words=words
+                model, size, images=images, expressions=expressions, words=words
             )
             with torch.no_grad():
                 expected = whole(pictures, *texts)

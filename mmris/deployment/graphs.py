@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.export import Dim
 
+from mmris.models import WordTextEncoder
 from mmris.models.layers import exporting
 
 from .graph_parts import ExpressionPart, ImagePart, WholeModel
@@ -76,7 +77,7 @@ def export_model(
     Raises:
         ValueError: The model fixes what should be open.
     """
-    images, words = example_inputs(size)
+    images, words = example_inputs(model, size)
     picture = _open_dims((0, 2, 3) if any_size else (0,))
     with _autocast(bfloat16):
         if parts == "whole":
@@ -90,7 +91,8 @@ def export_model(
         encoded = image_part(images)
         names = tuple(f"encoded_{number}" for number in range(len(encoded)))
         image = Graph("image", program, ("images",), names)
-        others = example_inputs(_other_size(size) if any_size else size, images=3)[0]
+        other = _other_size(size) if any_size else size
+        others = example_inputs(model, other, images=3)[0]
         dims = _differing(encoded, image_part(others))
         part = ExpressionPart(model, model.encode_image(images))
         _check_numbers(part, any_size=any_size)
@@ -99,22 +101,22 @@ def export_model(
 
 
 def example_inputs(
+    model: RefSegmentor,
     size: tuple[int, int],
     *,
     images: int = 2,
     expressions: int = 3,
     words: int = 5,
-    rows: int = 100,
     seed: int = 0,
 ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
     """Pictures of noise and expressions of random words and lengths.
 
     Args:
+        model: Whose words they are.
         size: ``(H, W)``.
         images: B.
         expressions: N.
         words: T; the first expression has so many, the others up to so many.
-        rows: Below which the numbers of words lie.
         seed: Of the noise.
 
     Returns:
@@ -129,10 +131,23 @@ def example_inputs(
     lengths = numbers(1, words + 1, (expressions, 1))
     lengths[0] = words
     mask = torch.arange(words) < lengths
-    ids = numbers(4, rows, (expressions, words))
+    known = _some_words(model)
+    ids = known[numbers(0, len(known), (expressions, words))]
     return pictures, (ids, mask, numbers(0, images, (expressions,)))
 
 
+def _some_words(model: RefSegmentor) -> Tensor:
+    """Numbers of words that the text encoder takes."""
+    encoder = model.text_encoder
+    if isinstance(encoder, WordTextEncoder):
+        return torch.arange(encoder.num_embeddings)
+    batch = encoder.tokenize(
+        ["the large red circle on the left of a small blue square"]
+    )
+    return batch.ids[batch.mask]
+
+
+@torch.no_grad()  # loops with gradients hand sizes on, which ONNX cannot
 def onnx_bytes(graph: Graph) -> bytes:
     """A graph as the content of an ONNX file.
 

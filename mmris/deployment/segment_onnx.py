@@ -210,9 +210,9 @@ class Segmenter:
         return np.ascontiguousarray(normalised.transpose(2, 0, 1)[None]), box
 
     @property
-    def _threshold(self) -> np.float32:
+    def _threshold(self) -> float:
         share = self.description["threshold"]
-        return np.float32(np.log(share / (1 - share)))
+        return float(np.float32(np.log(share / (1 - share))))
 
     def _content_box(self, height: int, width: int) -> tuple[int, ...]:
         rows, columns = self.input["size"]

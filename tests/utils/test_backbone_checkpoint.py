@@ -25,7 +25,8 @@ def randomised(module):
                 scale = 1.0 if value.ndim == 1 else value.abs().mean() * 2
                 centred = noise - 0.5 if value.ndim > 1 else noise + 0.5
                 value.copy_(centred * scale)
-    return module.eval()
+    module.eval()  # that of mmseg's ResNet returns None
+    return module
 
 
 def ours(config, weights):

@@ -21,8 +21,8 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
 
 from mmris.apis import init_model
-from mmris.deployment import ExpressionPart, ImagePart
-from mmris.deployment.graphs import WORDS, example_inputs
+from mmris.deployment import ExpressionPart, ImagePart, describe_model
+from mmris.deployment.graphs import WORDS
 from mmris.deployment.torch_session import TorchSession
 from mmris.registry import DATASETS, METRICS
 from mmris.utils import trusted_checkpoints
@@ -154,23 +154,26 @@ def open_export(args: argparse.Namespace, precision: str) -> Any:
     if precision == EAGER:
         with trusted_checkpoints() if args.trust_checkpoint else nullcontext():
             model = init_model(args.config, args.checkpoint, "cpu")
-        return Segmenter(args.folder, sessions=eager_sessions(model))
+        size = describe_model(model)["input"]["size"]
+        return Segmenter(args.folder, sessions=eager_sessions(model, size))
     kind, _, name = precision.partition(":")
     if kind == "program":
         return Segmenter(args.folder, sessions=program_sessions(args.folder, name))
     return Segmenter(args.folder, precision=precision, num_threads=args.threads)
 
 
-def eager_sessions(model: Any) -> list[TorchSession]:
+def eager_sessions(model: Any, size: Sequence[int]) -> list[TorchSession]:
     """The two parts of a model itself.
 
     Args:
         model: In evaluation mode.
+        size: ``(H, W)`` of its pictures.
     """
-    size = (64, 64)  # of no account: only the number of tensors is
+    # Sizes may be among what the parts hand over.
+    images = torch.zeros(1, 3, *size)
     with torch.no_grad():
-        encoded = model.encode_image(example_inputs(size)[0])
-        count = len(ImagePart(model)(example_inputs(size)[0]))
+        encoded = model.encode_image(images)
+        count = len(ImagePart(model)(images))
     names = [f"encoded_{number}" for number in range(count)]
     return [
         TorchSession(ImagePart(model), ["images"], names),

@@ -1,0 +1,116 @@
+"""What MkDocs has to be told: pages that lie elsewhere, and links that leave the site.
+
+The pages under ``docs/en`` are read on the code's host as well, where links go to
+other files of the repository. In the site README.md of the repository and those of the
+methods are pages, too; a link to any other file becomes its name.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mkdocs.structure.files import File
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import reference
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+    from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = "docs/en"
+_LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
+_FENCE = re.compile(r"^```.*?^```$", flags=re.MULTILINE | re.DOTALL)
+_ROW = re.compile(r"^\| \[(.+?)\]\((.+?\.md)\)", flags=re.MULTILINE)
+
+
+def outside_pages() -> dict[str, str]:
+    """Files of the repository that become pages, and where these are."""
+    pages = {"README.md": "project.md"}
+    for path in sorted((ROOT / "configs").glob("*/README.md")):
+        name = path.parent.name
+        pages[f"configs/{name}/README.md"] = f"methods/{name}.md"
+    return pages
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Make the menu of the table of pages.
+
+    Args:
+        config: Of the site.
+    """
+    table = (ROOT / PAGES / "README.md").read_text(encoding="utf-8")
+    methods = [page for page in outside_pages().values() if "/" in page]
+    config.nav = [
+        {"Start": "README.md"},
+        {"The project": "project.md"},
+        {"Pages": [{title: page} for title, page in _ROW.findall(table)]},
+        {"Methods": [{Path(page).stem.upper(): page} for page in methods]},
+        {"Reference": [{title: page} for title, page in reference.titles().items()]},
+    ]
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that lie elsewhere, and those that are made of the code.
+
+    Args:
+        files: Of the site.
+        config: Of the site.
+    """
+    for source, page in outside_pages().items():
+        text = (ROOT / source).read_text(encoding="utf-8")
+        files.append(File.generated(config, page, content=text))
+    for page, text in reference.pages().items():
+        files.append(File.generated(config, page, content=text))
+    return files
+
+
+def on_page_markdown(
+    markdown: str, page: Page, config: MkDocsConfig, files: Files
+) -> str:
+    """Let the links of a page lead to pages of the site.
+
+    Args:
+        markdown: The page.
+        page: Which one.
+        config: Of the site.
+        files: Of the site.
+    """
+    outside = outside_pages()
+    places = {f"{PAGES}/{file.src_uri}": file.src_uri for file in files}
+    places |= outside
+    origins = {page: source for source, page in outside.items()}
+    origin = origins.get(page.file.src_uri, f"{PAGES}/{page.file.src_uri}")
+
+    def changed(match: re.Match[str]) -> str:
+        mark, text, target = match.groups()
+        path, hash_sign, anchor = target.partition("#")
+        if "://" in target or not path:
+            return match[0]
+        wanted = posixpath.normpath(posixpath.join(posixpath.dirname(origin), path))
+        if wanted in places:
+            start = posixpath.dirname(page.file.src_uri) or "."
+            inside = posixpath.relpath(places[wanted], start)
+            return f"{mark}[{text}]({inside}{hash_sign}{anchor})"
+        if not (ROOT / wanted).exists():
+            return match[0]  # for MkDocs to complain of
+        return f"{text} (`{wanted}`)"
+
+    return _outside_code(markdown, changed)
+
+
+def _outside_code(markdown: str, changed: Any) -> str:
+    """Apply a change to links, but not within fenced blocks."""
+    parts, end = [], 0
+    for fence in _FENCE.finditer(markdown):
+        parts += [_LINK.sub(changed, markdown[end : fence.start()]), fence[0]]
+        end = fence.end()
+    return "".join([*parts, _LINK.sub(changed, markdown[end:])])
