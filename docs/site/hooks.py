@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = "docs/en"
+STYLE = "site.css"
+# The theme keeps the cells of a table on one line, however long.
+_WRAPPED = ".wy-table-responsive table td { white-space: normal; }\n"
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
 _FENCE = re.compile(r"^```.*?^```$", flags=re.MULTILINE | re.DOTALL)
 _ROW = re.compile(r"^\| \[(.+?)\]\((.+?\.md)\)", flags=re.MULTILINE)
@@ -68,6 +71,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for source, page in outside_pages().items():
         text = (ROOT / source).read_text(encoding="utf-8")
         files.append(File.generated(config, page, content=text))
+    files.append(File.generated(config, STYLE, content=_WRAPPED))
     for page, text in reference.pages().items():
         files.append(File.generated(config, page, content=text))
     return files

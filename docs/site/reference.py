@@ -32,6 +32,7 @@ _ROLE = re.compile(r":\w+:`~?([^`]+)`")
 _SECTION = re.compile(
     r"^(Args|Attributes|Returns|Yields|Raises|Deviations|Example|Examples):(.*)$"
 )
+_BULLET = re.compile(r"^ *[-*] (.*)$")
 _ENTRY = re.compile(r"^    (\*{0,2}\w[\w, ]*): (.*)$")
 
 
@@ -136,6 +137,7 @@ def _text(docstring: str | None) -> list[str]:
             lines.append(line.removeprefix("    "))
             continue
         section, entry = _SECTION.match(line), _ENTRY.match(line)
+        bullet = _BULLET.match(line)
         if section and section[1].startswith("Example"):
             lines += ["", "```python"]
             in_code = True
@@ -150,6 +152,11 @@ def _text(docstring: str | None) -> list[str]:
             in_code = True
         elif entry:
             lines.append(f"* `{entry[1]}`: {_plain(entry[2])}")
+        elif bullet:
+            # A list begins after an empty line.
+            begins = bool(lines) and not lines[-1].startswith(("* ", "  "))
+            lines += [""] if begins else []
+            lines.append(f"* {_plain(bullet[1])}")
         else:
             lines.append(_plain(line.removeprefix("    ")))
     return [*lines, "```", ""] if in_code else [*lines, ""]

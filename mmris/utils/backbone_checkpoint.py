@@ -235,8 +235,9 @@ def _swin_order(name: str, weight: Tensor) -> Tensor:
     if ".downsample." not in name:
         return weight
     channels = weight.shape[-1] // 4
-    places = weight.unflatten(-1, (4, channels))[..., [0, 2, 1, 3], :]
-    return places.transpose(-1, -2).flatten(-2)
+    rows = weight.shape[:-1]
+    places = weight.reshape(*rows, 4, channels)[..., [0, 2, 1, 3], :]
+    return places.transpose(-1, -2).reshape(*rows, 4 * channels)
 
 
 _OWN_NAMES = Layout(

@@ -52,7 +52,8 @@ def _largest(maps: Tensor, cells: int, *, axis: int) -> Tensor:
     # A shorter cell names its last place again, which changes no maximum.
     places = torch.minimum(first[:, None] + steps, end[:, None] - 1)
     spread = maps.index_select(axis, places.flatten())
-    return spread.unflatten(axis, (cells, longest)).amax(dim=axis + 1)
+    before, behind = maps.shape[:axis], maps.shape[axis + 1 :]
+    return spread.reshape(*before, cells, longest, *behind).amax(dim=axis + 1)
 
 
 def _shares(length: int, cells: int, like: Tensor) -> Tensor:

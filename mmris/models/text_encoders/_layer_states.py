@@ -25,21 +25,25 @@ def layer_states(layer: nn.Module, words: Tensor) -> Tensor:
         The states after each word, ``(N, T, C_h)``.
     """
     if is_exporting():
-        return _word_by_word(cast("nn.LSTM | nn.GRU", layer), words)
+        return _word_by_word(layer, words)
     states: Tensor = layer(words)[0]
     return states
 
 
-def _word_by_word(layer: nn.LSTM | nn.GRU, words: Tensor) -> Tensor:
-    read = functional.linear(words, layer.weight_ih_l0, layer.bias_ih_l0)
-    start = words.new_zeros(words.shape[0], layer.hidden_size)
+def _word_by_word(layer: nn.Module, words: Tensor) -> Tensor:
+    of_word, of_state, word_bias, state_bias = (
+        cast("Tensor", getattr(layer, f"{name}_l0"))
+        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    )
+    read = functional.linear(words, of_word, word_bias)
+    start = words.new_zeros(words.shape[0], of_state.shape[1])
     has_cell = isinstance(layer, nn.LSTM)
     # Hidden and cell state start equal, but are two tensors: a scan refuses one twice.
     state = (start, torch.zeros_like(start)) if has_cell else (start,)
     gated = _lstm_step if has_cell else _gru_step
 
     def one_word(state: State, gates: tuple[Tensor, ...]) -> tuple[State, Tensor]:
-        said = functional.linear(state[0], layer.weight_hh_l0, layer.bias_hh_l0)
+        said = functional.linear(state[0], of_state, state_bias)
         following = gated(gates[0], said, state)
         return following, following[0].clone()
 

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from mmris.models.fusion_blocks._averaged_attention import averaged_attention
+from mmris.models.layers import exporting
 
 
 def make_inputs(queries=4, keys=5, words=3, rows=2, size=1.0):
@@ -63,3 +64,14 @@ def test_the_backward_pass_keeps_no_map_of_a_word():
     ):
         averaged_attention(scores.requires_grad_(), offsets, weights)
     assert sum(kept) == scores.numel() + offsets.numel() + weights.numel()
+
+
+def test_as_in_an_exported_graph():
+    """One loop over the words for any number of them gives the same."""
+    scores, offsets = torch.randn(2, 3, 5), torch.randn(2, 4, 5)
+    scores[:, :, 3] = -torch.inf
+    weights = torch.tensor([[0.25] * 4, [0.5, 0.5, 0.0, 0.0]])
+    expected = averaged_attention(scores, offsets, weights)
+    with exporting(), torch.no_grad():
+        found = averaged_attention(scores, offsets, weights)
+    torch.testing.assert_close(found, expected)
