@@ -38,6 +38,7 @@ NOT_RUN = {
     "tools/slurm_": "Slurm",
     "tools/dist_": "long: tests/tools/test_train.py starts two processes",
     "tools/train_seeds.py": "long: tests/tools/test_train_seeds.py trains two seeds",
+    "backbone_to_mmris.py": "weights: its test in tests/tools has small ones",
     "tools/deployment/export.py": "long: tests/deployment exports",
     "segment_onnx.py": "long: tests/deployment runs it",
     "baseline_r50-lstm_1xb8-40k_refcoco-320.py": "data: RefCOCO",

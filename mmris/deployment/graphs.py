@@ -6,8 +6,7 @@ if asked for.
 
 from __future__ import annotations
 
-import logging
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -17,11 +16,12 @@ from torch.export import Dim
 
 from mmris.models import WordTextEncoder
 from mmris.models.layers import exporting
+from mmris.utils.quiet_log import without_notes
 
 from .graph_parts import ExpressionPart, ImagePart, WholeModel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from torch.export import ExportedProgram
 
@@ -168,7 +168,7 @@ def onnx_bytes(graph: Graph) -> bytes:
         raise ImportError(
             f"writing ONNX takes the packages onnx and onnxscript; {_INSTALL}"
         ) from error
-    with _without_notes():
+    with without_notes():
         try:
             converted = torch.onnx.export(
                 graph.program,
@@ -237,18 +237,6 @@ def _check_numbers(part: ExpressionPart, *, any_size: bool) -> None:
             f"its size as numbers ({numbers}), which a graph of the expressions alone "
             "cannot be given. Export for a fixed image size, or with --parts whole"
         )
-
-
-@contextmanager
-def _without_notes() -> Iterator[None]:
-    """The exporter's notes on its own optimisations are no news to a user."""
-    logger = logging.getLogger("onnxscript")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _autocast(bfloat16: bool) -> Any:

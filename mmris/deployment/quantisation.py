@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from mmris.utils.quiet_log import without_notes
+
 # Convolutions are left in float32: ONNX Runtime's integer ones are slower on CPUs.
 OPERATIONS = ("MatMul", "Gemm")
 
@@ -33,10 +35,11 @@ def quantised(content: bytes) -> bytes:
     with TemporaryDirectory() as folder:
         source, target = Path(folder, "float32.onnx"), Path(folder, "int8.onnx")
         source.write_bytes(content)
-        quantize_dynamic(
-            source,
-            target,
-            op_types_to_quantize=list(OPERATIONS),
-            weight_type=QuantType.QInt8,
-        )
+        with without_notes():
+            quantize_dynamic(
+                source,
+                target,
+                op_types_to_quantize=list(OPERATIONS),
+                weight_type=QuantType.QInt8,
+            )
         return target.read_bytes()

@@ -1,4 +1,4 @@
-"""Keeps MMEngine from reporting every parameter."""
+"""Keeps libraries from reporting what a user can do nothing about."""
 
 from __future__ import annotations
 
@@ -22,3 +22,18 @@ def quiet_log() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
+
+
+@contextmanager
+def without_notes() -> Iterator[None]:
+    """While active, no logger has warnings.
+
+    For exporters, whose warnings are notes on their own work that a user can do nothing
+    about.
+    """
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)

@@ -25,6 +25,7 @@ from mmris.deployment.quantisation import quantised
 from mmris.deployment.torch_session import TorchSession
 from mmris.utils import trusted_checkpoints
 from mmris.utils.atomic_files import write_atomically
+from mmris.utils.quiet_log import without_notes
 from mmris.utils.tool_errors import run_tool
 
 if TYPE_CHECKING:
@@ -213,7 +214,8 @@ def add_programs(
     entries = []
     for graph in graphs:
         buffer = io.BytesIO()
-        torch.export.save(graph.program, buffer)
+        with without_notes():
+            torch.export.save(graph.program, buffer)
         suffix = "" if precision == "float32" else f".{precision}"
         name = f"{graph.name}{suffix}.pt2"
         files[name] = buffer.getvalue()
