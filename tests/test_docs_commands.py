@@ -37,6 +37,7 @@ NOT_RUN = {
     "mkdocs build": "needs the extra docs; .ci/run builds the site",
     "tools/slurm_": "Slurm",
     "tools/dist_": "long: tests/tools/test_train.py starts two processes",
+    "tools/analysis_tools/study.py": "long: tests/tools/test_study.py trains a row",
     "tools/train_seeds.py": "long: tests/tools/test_train_seeds.py trains two seeds",
     "backbone_to_mmris.py": "weights: its test in tests/tools has small ones",
     "tools/deployment/export.py": "long: tests/deployment exports",

@@ -1,0 +1,22 @@
+"""Studies: configs that are trained alike, with several seeds, and compared.
+
+``tools/analysis_tools/study.py`` is the program.
+"""
+
+from .definition import Row, Study, read_study, row_config
+from .plots import plot_study
+from .results import StudyResults, fingerprint, read_results
+from .tables import comparisons, study_table
+
+__all__ = [
+    "Row",
+    "Study",
+    "StudyResults",
+    "comparisons",
+    "fingerprint",
+    "plot_study",
+    "read_results",
+    "read_study",
+    "row_config",
+    "study_table",
+]

@@ -1,0 +1,176 @@
+"""What a study compares: a JSON file with rows, seeds and a budget for all."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmris.utils.config import load_config
+from mmris.utils.config_options import shorten_schedule
+
+_STUDY_KEYS = {"title", "iterations", "seeds", "splits", "changes", "rows"}
+_ROW_KEYS = {"name", "config", "changes", "against"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing that is compared.
+
+    Attributes:
+        name: Of the row, in tables.
+        config: Path of its config, from the folder of the study's file or the current.
+        changes: Values by dotted key. A dict takes the place of what was there, it is
+            not merged into it; None takes a part out.
+        against: Name of the row that it shall be better than, or None.
+    """
+
+    name: str
+    config: str
+    changes: dict[str, Any]
+    against: str | None
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study.
+
+    Attributes:
+        title: What it asks.
+        iterations: Of every run; schedules are stretched to it.
+        seeds: Of every row.
+        splits: That every run is scored on.
+        rows: What is compared.
+    """
+
+    title: str
+    iterations: int
+    seeds: tuple[int, ...]
+    splits: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    def row(self, name: str) -> Row:
+        """The row of a name.
+
+        Args:
+            name: Its name.
+
+        Raises:
+            ValueError: There is none.
+        """
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise ValueError(
+            f"the study has no row {name!r}; it has "
+            f"{', '.join(repr(row.name) for row in self.rows)}"
+        )
+
+
+def read_study(path: str | Path) -> Study:
+    """Read a study.
+
+    Args:
+        path: Its file.
+
+    Raises:
+        FileNotFoundError: No such file.
+        ValueError: A key is unknown or missing, or a value makes no sense.
+    """
+    file = Path(path)
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is no JSON: {error}. Correct it") from None
+    _check_keys(content, _STUDY_KEYS, {"changes"}, f"{file}")
+    rows = []
+    for number, entry in enumerate(content["rows"]):
+        place = f"{file}, rows[{number}]"
+        _check_keys(entry, _ROW_KEYS, {"changes", "against"}, place)
+        config = Path(entry["config"])
+        beside = file.parent / config
+        rows.append(
+            Row(
+                entry["name"],
+                str(beside if beside.is_file() else config),
+                {**content.get("changes", {}), **entry.get("changes", {})},
+                entry.get("against"),
+            )
+        )
+    study = Study(
+        content["title"],
+        content["iterations"],
+        tuple(content["seeds"]),
+        tuple(content["splits"]),
+        tuple(rows),
+    )
+    _check(study, file)
+    return study
+
+
+def _check_keys(content: Any, known: set[str], optional: set[str], place: str) -> None:
+    if not isinstance(content, dict):
+        raise ValueError(f"{place} is {content!r}; expected an object")
+    for key in content:
+        if key not in known:
+            raise ValueError(
+                f"{place} has the key {key!r}; known are {', '.join(sorted(known))}"
+            )
+    for key in sorted(known - optional - set(content)):
+        raise ValueError(f"{place} has no {key!r}; add it")
+
+
+def _check(study: Study, file: Path) -> None:
+    names = [row.name for row in study.rows]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise ValueError(f"{file}: {sorted(twice)} names two rows; name each anew")
+    for row in study.rows:
+        if row.against is not None and row.against not in names:
+            raise ValueError(
+                f"{file}: row {row.name!r} is against {row.against!r}, which is no row"
+            )
+    for key, values in (
+        ("iterations", [study.iterations]),
+        ("seeds", study.seeds),
+    ):
+        if not values or not all(type(value) is int and value >= 0 for value in values):
+            raise ValueError(f"{file}: {key} is {values!r}; give whole numbers")
+    if not study.splits or not names:
+        raise ValueError(f"{file} has no splits or no rows; name one of each at least")
+
+
+def row_config(study: Study, row: Row) -> Config:
+    """The config that a row is trained with.
+
+    Args:
+        study: The study.
+        row: One of its rows.
+
+    Raises:
+        ValueError: A change leads nowhere.
+    """
+    config = load_config(row.config)
+    for key, value in row.changes.items():
+        _replace(config, key, value, row)
+    shorten_schedule(config, study.iterations)
+    return config
+
+
+def _replace(config: Config, key: str, value: Any, row: Row) -> None:
+    *places, last = key.split(".")
+    target: Any = config
+    for place in places:
+        target = target.get(place) if isinstance(target, dict | Config) else None
+    if not isinstance(target, dict | Config):
+        raise ValueError(
+            f"row {row.name!r}: {key!r} leads nowhere in {row.config}; correct the key"
+        )
+    if value is None and last in target:
+        target.pop(last)
+    else:
+        target[last] = copy.deepcopy(value)

@@ -1,0 +1,197 @@
+"""Studies: what they compare, and what becomes of their scores."""
+
+import json
+import statistics
+
+import pytest
+
+from mmris.studies import (
+    comparisons,
+    fingerprint,
+    read_results,
+    read_study,
+    row_config,
+    study_table,
+)
+from mmris.utils.config_check import check_config
+from tests.conftest import REPOSITORY
+from tests.load_tool import load_tool
+
+STUDIES = [
+    path
+    for path in sorted((REPOSITORY / "docs/en/studies").glob("*.json"))
+    if ".results" not in path.name
+]
+CONFIG = "configs/baseline/baseline_tiny_shapes.py"
+CONTENT = {
+    "title": "Wider or not",
+    "iterations": 2,
+    "seeds": [0, 1],
+    "splits": ["val"],
+    "changes": {
+        "default_hooks.visualization": None,
+        "val_dataloader.dataset.num_images": 2,
+        "test_dataloader.dataset.num_images": 2,
+        "train_dataloader.num_workers": 0,
+        "train_dataloader.persistent_workers": False,
+    },
+    "rows": [
+        {"name": "plain", "config": CONFIG},
+        {
+            "name": "narrow",
+            "config": CONFIG,
+            "changes": {"model.backbone.base_channels": 8},
+            "against": "plain",
+        },
+    ],
+}
+
+
+def write(folder, **changes):
+    path = folder / "widths.json"
+    path.write_text(json.dumps({**CONTENT, **changes}))
+    return path
+
+
+def run_of(miou, config_sha256="x"):
+    scores = {"val": {"mIoU": miou, "oIoU": 1.0, "mIoU_place": miou / 2}}
+    return {
+        "config_sha256": config_sha256,
+        "seconds": 60.0,
+        "machine": "",
+        "scores": scores,
+    }
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_all_rows_of_our_studies_have_configs(path):
+    study = read_study(path)
+    for row in study.rows:
+        config = row_config(study, row)
+        check_config(config)
+        assert config.train_cfg.max_iters == study.iterations
+        assert config.param_scheduler[-1]["end"] == study.iterations
+
+
+def test_changes_replace_and_take_out(tmp_path):
+    rows = [
+        {
+            "name": "one",
+            "config": CONFIG,
+            "changes": {
+                "model.neck.block": {"type": "ConcatBlock", "channels": 8},
+                "model.decode_head.mask_decoder.num_convs": None,
+            },
+        }
+    ]
+    study = read_study(write(tmp_path, rows=rows))
+    config = row_config(study, study.rows[0])
+    assert config.model.neck.block == {"type": "ConcatBlock", "channels": 8}
+    assert "num_convs" not in config.model.decode_head.mask_decoder
+    assert "visualization" not in config.default_hooks
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": 3}, "key 'epochs'"),
+        ({"seeds": []}, "seeds is"),
+        ({"iterations": "many"}, "iterations is"),
+        ({"rows": [{"name": "a"}]}, r"rows\[0\] has no 'config'"),
+        ({"rows": [CONTENT["rows"][1]]}, "against 'plain', which is no row"),
+        ({"rows": [CONTENT["rows"][0]] * 2}, "names two rows"),
+    ],
+)
+def test_mistakes_are_named(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        read_study(write(tmp_path, **changes))
+
+
+def test_a_change_that_leads_nowhere_is_named(tmp_path):
+    rows = [{"name": "a", "config": CONFIG, "changes": {"model.nack.block": 1}}]
+    study = read_study(write(tmp_path, rows=rows))
+    with pytest.raises(ValueError, match=r"'a': 'model\.nack\.block' leads nowhere"):
+        row_config(study, study.rows[0])
+
+
+def test_tables_have_means_deviations_and_verdicts(tmp_path):
+    study = read_study(write(tmp_path))
+    results = read_results(tmp_path / "widths.results.json")
+    for seed, miou in enumerate((50.0, 52.0)):
+        results.add("plain", seed, run_of(miou))
+    for seed, miou in enumerate((60.0, 66.0)):
+        results.add("narrow", seed, run_of(miou))
+    results = read_results(tmp_path / "widths.results.json")
+    lines = study_table(study, results, "val").splitlines()
+    assert lines[0] == "|  | seeds | mIoU | place |"
+    assert lines[2] == "| plain | 2 | 51.0 ± 1.4 | 25.5 ± 0.7 |"
+    deviation = statistics.stdev([60.0, 66.0])
+    assert lines[3].startswith(f"| narrow | 2 | 63.0 ± {deviation:.1f} |")
+    (line,) = comparisons(study, results, "val")
+    assert line == "narrow against plain: +12.0 mIoU, error bars apart"
+    results.add("narrow", 1, run_of(40.0))
+    (line,) = comparisons(study, results, "val")
+    assert line == "narrow against plain: -1.0 mIoU, error bars not apart"
+
+
+def test_a_run_of_another_config_is_refused(tmp_path):
+    results = read_results(tmp_path / "a.json")
+    results.add("plain", 0, run_of(1.0, "before"))
+    assert results.find("plain", 1, "now") is None
+    assert results.find("plain", 0, "before")["seconds"] == 60.0
+    with pytest.raises(ValueError, match="row 'plain', seed 0, of another config"):
+        results.find("plain", 0, "now")
+    (tmp_path / "b.json").write_text("[]")
+    with pytest.raises(ValueError, match="holds no results"):
+        read_results(tmp_path / "b.json")
+
+
+@pytest.fixture
+def tool(monkeypatch):
+    """The tool, which runs the others in this process."""
+    study = load_tool("analysis_tools/study")
+    programs = {name: load_tool(name) for name in ("train", "test")}
+    study.ran = []
+
+    def run_program(name, words, log):
+        study.ran.append((name, words))
+        return programs[name.removesuffix(".py")].main(words)
+
+    monkeypatch.setattr(study, "run_program", run_program)
+    return study
+
+
+def test_runs_are_made_once_and_scored(tool, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(REPOSITORY)
+    path = write(tmp_path, seeds=[4])
+    words = [str(path), "--work-dir", str(tmp_path / "runs")]
+    assert tool.main([*words, "--time-limit", "0"]) == 0
+    assert tool.ran == []
+    assert tool.main([*words, "--rows", "narrow"]) == 0
+    assert [name for name, _ in tool.ran] == ["train.py", "test.py"]
+    (_, trained), (_, tested) = tool.ran
+    assert trained[trained.index("--seed") + 1] == "4"
+    assert tested[1].endswith("iter_2.pth")
+    results = json.loads((tmp_path / "widths.results.json").read_text())
+    run = results["runs"]["narrow"]["4"]
+    study = read_study(path)
+    assert run["config_sha256"] == fingerprint(row_config(study, study.rows[1]))
+    assert 0 <= run["scores"]["val"]["mIoU"] <= 100
+    tool.ran.clear()
+    assert tool.main([*words, "--rows", "narrow"]) == 0
+    assert tool.ran == []
+    assert f"| narrow | 1 | {run['scores']['val']['mIoU']:.1f} |" in (
+        capsys.readouterr().out
+    )
+    page = tmp_path / "page.md"
+    page.write_text(f"a\n<!-- study: {path} -->\nold\n<!-- end of study -->\nb\n")
+    assert tool.main(["--page", str(page)]) == 0
+    text = page.read_text()
+    assert "old" not in text
+    assert "| narrow | 1 |" in text
+    assert (tmp_path / "images" / "study_widths_val.png").is_file()
+
+
+def test_nothing_to_do_is_a_line(tool, capsys):
+    assert tool.main([]) == 2
+    assert "give the file of a study" in capsys.readouterr().err
