@@ -12,9 +12,10 @@ from mmengine.config import Config
 
 from mmris.utils.config import load_config
 from mmris.utils.config_options import shorten_schedule
+from mmris.utils.tiny_config import make_tiny
 
-_STUDY_KEYS = {"title", "iterations", "seeds", "splits", "changes", "rows"}
-_ROW_KEYS = {"name", "config", "changes", "against"}
+_STUDY_KEYS = {"title", "iterations", "seeds", "splits", "changes", "parts", "rows"}
+_ROW_KEYS = {"name", "config", "tiny", "parts", "changes", "against"}
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Row:
     Attributes:
         name: Of the row, in tables.
         config: Path of its config, from the folder of the study's file or the current.
+        tiny: Whether to make the config small first, as ``--tiny`` does.
         changes: Values by dotted key. A dict takes the place of what was there, it is
             not merged into it; None takes a part out.
         against: Name of the row that it shall be better than, or None.
@@ -31,6 +33,7 @@ class Row:
 
     name: str
     config: str
+    tiny: bool
     changes: dict[str, Any]
     against: str | None
 
@@ -86,21 +89,11 @@ def read_study(path: str | Path) -> Study:
         content = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{file} is no JSON: {error}. Correct it") from None
-    _check_keys(content, _STUDY_KEYS, {"changes"}, f"{file}")
-    rows = []
-    for number, entry in enumerate(content["rows"]):
-        place = f"{file}, rows[{number}]"
-        _check_keys(entry, _ROW_KEYS, {"changes", "against"}, place)
-        config = Path(entry["config"])
-        beside = file.parent / config
-        rows.append(
-            Row(
-                entry["name"],
-                str(beside if beside.is_file() else config),
-                {**content.get("changes", {}), **entry.get("changes", {})},
-                entry.get("against"),
-            )
-        )
+    _check_keys(content, _STUDY_KEYS, {"changes", "parts"}, f"{file}")
+    rows = [
+        _read_row(entry, content, file, f"{file}, rows[{number}]")
+        for number, entry in enumerate(content["rows"])
+    ]
     study = Study(
         content["title"],
         content["iterations"],
@@ -110,6 +103,28 @@ def read_study(path: str | Path) -> Study:
     )
     _check(study, file)
     return study
+
+
+def _read_row(entry: Any, content: dict[str, Any], file: Path, place: str) -> Row:
+    _check_keys(entry, _ROW_KEYS, _ROW_KEYS - {"name", "config"}, place)
+    config = Path(entry["config"])
+    beside = file.parent / config
+    changes = dict(content.get("changes", {}))
+    parts = content.get("parts", {})
+    for name in entry.get("parts", []):
+        if name not in parts:
+            raise ValueError(
+                f"{place} has the part {name!r}; parts of the study are "
+                f"{', '.join(map(repr, parts)) or 'none'}"
+            )
+        changes |= parts[name]
+    return Row(
+        entry["name"],
+        str(beside if beside.is_file() else config),
+        bool(entry.get("tiny", False)),
+        changes | entry.get("changes", {}),
+        entry.get("against"),
+    )
 
 
 def _check_keys(content: Any, known: set[str], optional: set[str], place: str) -> None:
@@ -155,6 +170,8 @@ def row_config(study: Study, row: Row) -> Config:
         ValueError: A change leads nowhere.
     """
     config = load_config(row.config)
+    if row.tiny:
+        make_tiny(config)
     for key, value in row.changes.items():
         _replace(config, key, value, row)
     shorten_schedule(config, study.iterations)

@@ -5,6 +5,7 @@ import statistics
 
 import pytest
 
+from mmris.registry import MODELS
 from mmris.studies import (
     comparisons,
     fingerprint,
@@ -63,14 +64,41 @@ def run_of(miou, config_sha256="x"):
     }
 
 
-@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
-def test_all_rows_of_our_studies_have_configs(path):
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=[] if path.stem == "systems" else pytest.mark.slow)
+        for path in STUDIES
+    ],
+    ids=lambda path: path.stem,
+)
+def test_all_rows_of_our_studies_are_models(path):
     study = read_study(path)
     for row in study.rows:
         config = row_config(study, row)
         check_config(config)
+        MODELS.build(config.model)
         assert config.train_cfg.max_iters == study.iterations
         assert config.param_scheduler[-1]["end"] == study.iterations
+
+
+def test_rows_share_parts_and_can_be_made_small(tmp_path):
+    parts = {"narrow": {"model.backbone.base_channels": 8, "train_cfg.val_begin": 2}}
+    large = "configs/cmpc/cmpc-res5-ep_r101-lstm_1xb1-800k_refcoco-320.py"
+    rows = [
+        {"name": "one", "config": CONFIG, "parts": ["narrow"]},
+        {"name": "two", "config": large, "tiny": True},
+        {"name": "three", "config": CONFIG, "parts": ["wide"]},
+    ]
+    study = read_study(write(tmp_path, rows=rows[:2], parts=parts))
+    config = row_config(study, study.rows[0])
+    assert config.model.backbone.base_channels == 8
+    assert config.train_cfg.val_begin == 2
+    config = row_config(study, study.rows[1])
+    assert config.model.backbone.depth == 18
+    assert config.val_dataloader.dataset.num_images == 2
+    with pytest.raises(ValueError, match=r"rows\[2\] has the part 'wide'.*'narrow'"):
+        read_study(write(tmp_path, rows=rows, parts=parts))
 
 
 def test_changes_replace_and_take_out(tmp_path):
