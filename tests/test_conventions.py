@@ -10,6 +10,7 @@ import mmris.datasets
 import mmris.deployment
 import mmris.engine
 import mmris.evaluation
+import mmris.explanation
 import mmris.models
 import mmris.structures
 import mmris.visualization
@@ -22,6 +23,7 @@ PACKAGES = [
     mmris.deployment,
     mmris.engine,
     mmris.evaluation,
+    mmris.explanation,
     mmris.models,
     mmris.structures,
     mmris.visualization,

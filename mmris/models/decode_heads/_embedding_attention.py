@@ -72,15 +72,27 @@ class EmbeddingsFromMap(_EmbeddingAttention):
         Returns:
             ``(N, Q, C)``.
         """
-        query = self._scaled(self.query(embeddings))
-        folded = torch.einsum("nqhd,hdc->nhqc", query, self._rows(self.key))
-        scores = at_least_float32(folded.flatten(1, 2) @ keys)  # (N, h Q, P)
-        shares = torch.softmax(scores, dim=2).to(values.dtype)
+        shares = self.shares(embeddings, keys).to(values.dtype)
         pooled = shares @ values.transpose(1, 2)  # (N, h Q, C)
         pooled = pooled.view(values.shape[0], self.num_heads, -1, values.shape[1])
         heads = torch.einsum("nhqc,hdc->nqhd", pooled, self._rows(self.value))
         gathered: Tensor = self.output(heads.flatten(2) + self.value.bias)
         return gathered
+
+    def shares(self, embeddings: Tensor, keys: Tensor) -> Tensor:
+        """How much each embedding takes of each position.
+
+        Args:
+            embeddings: Queries, ``(N or 1, Q, C)``.
+            keys: The map that says where to look, ``(N, C, P)``.
+
+        Returns:
+            ``(N, h Q, P)``, the embeddings of a head together; sums to 1 over the
+            positions.
+        """
+        query = self._scaled(self.query(embeddings))
+        folded = torch.einsum("nqhd,hdc->nhqc", query, self._rows(self.key))
+        return torch.softmax(at_least_float32(folded.flatten(1, 2) @ keys), dim=2)
 
 
 class MapFromEmbeddings(_EmbeddingAttention):
@@ -101,17 +113,28 @@ class MapFromEmbeddings(_EmbeddingAttention):
         Returns:
             ``(N, C, P)``.
         """
-        keys = self._scaled(self.key(embeddings))
-        folded = torch.einsum("nqhd,hdc->nhqc", keys, self._rows(self.query))
-        offset = torch.einsum(
-            "nqhd,hd->nhq", keys, self.query.bias.view(self.num_heads, -1)
-        )
-        scores = folded.flatten(1, 2) @ positions + offset.flatten(1)[:, :, None]
-        scores = at_least_float32(scores).view(*offset.shape, -1)
-        shares = torch.softmax(scores, dim=2)  # over embeddings, (N, h, Q, P)
+        shares = self.shares(positions, embeddings)
         values = self._heads(self.value(embeddings))
         columns = self.output.weight.view(-1, *values.shape[2:])  # (C, h, C / h)
         written = torch.einsum("nqhd,chd->nchq", values, columns).flatten(2)
         return (
             written @ shares.flatten(1, 2).to(written.dtype) + self.output.bias[:, None]
         )
+
+    def shares(self, positions: Tensor, embeddings: Tensor) -> Tensor:
+        """How much each position takes of each embedding.
+
+        Args:
+            positions: Queries, ``(N, C, P)``.
+            embeddings: Keys, ``(N, Q, C)``.
+
+        Returns:
+            ``(N, h, Q, P)``, which sums to 1 over the embeddings.
+        """
+        keys = self._scaled(self.key(embeddings))
+        folded = torch.einsum("nqhd,hdc->nhqc", keys, self._rows(self.query))
+        offset = torch.einsum(
+            "nqhd,hd->nhq", keys, self.query.bias.view(self.num_heads, -1)
+        )
+        scores = folded.flatten(1, 2) @ positions + offset.flatten(1)[:, :, None]
+        return torch.softmax(at_least_float32(scores).view(*offset.shape, -1), dim=2)

@@ -58,6 +58,22 @@ class WindowAttention(nn.Module):
         attended = self._join(attended, tokens)[:, :height, :width]
         return features + attended.permute(0, 3, 1, 2)
 
+    def windows(self, height: int, width: int) -> Tensor:
+        """Which position each token of each window is.
+
+        Args:
+            height: ``H``.
+            width: ``W``.
+
+        Returns:
+            ``(windows, w * w)`` int64, from 0 to ``H * W - 1`` row by row; -1 for
+            padding.
+        """
+        below, right = -height % self.window_size, -width % self.window_size
+        places = torch.arange(height * width).view(1, height, width, 1)
+        places = functional.pad(places, (0, 0, 0, right, 0, below), value=-1)
+        return self._split(places).squeeze(2)
+
     def _split(self, tokens: Tensor) -> Tensor:
         """``(N, H, W, C)`` to ``(N * windows, w * w, C)``, windows row by row."""
         side = self.window_size

@@ -113,10 +113,17 @@ class BoundaryEnhancementHead(RefDecodeHead):
             if self.training:
                 taken.append(step)
         logits = self.mask_scores(features)
-        return MaskOutput(logits, self._outputs(taken[::-1]) if self.training else {})
+        return MaskOutput(logits, self.outputs(taken[::-1]) if self.training else {})
 
-    def _outputs(self, taken: list[StepFeatures]) -> dict[str, Tensor]:
-        """What the losses look at, of the steps, finest first."""
+    def outputs(self, taken: list[StepFeatures]) -> dict[str, Tensor]:
+        """What the losses look at.
+
+        Args:
+            taken: What the steps gave, finest first.
+
+        Returns:
+            The auxiliary outputs by name.
+        """
         outputs = self.mask_scores.coarser([step.features for step in taken[1:]])
         for level, step in enumerate(taken):
             name = level + 1

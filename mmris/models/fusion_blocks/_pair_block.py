@@ -11,7 +11,8 @@ Features".
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from mmengine.model import xavier_init
@@ -70,6 +71,21 @@ def unit_words(text: TextFeatures) -> Words:
     tokens = unit_length(tokens, dim=2)
     weights = text.mask.to(tokens.dtype)
     return Words(tokens, text.mask, weights / weights.sum(dim=1, keepdim=True))
+
+
+class PairShares(NamedTuple):
+    """What a pixel gathers, as weights of the values g of pixels and h of words.
+
+    What is gathered is ``pixels @ g + words @ h``. One row stands for all pixels where
+    they gather the same.
+
+    Attributes:
+        pixels: ``(N, P or 1, P)``; rows sum to 1.
+        words: ``(N, P or 1, T)``, zero on padding; rows sum to 1.
+    """
+
+    pixels: Tensor
+    words: Tensor
 
 
 class PairBlock(FusionBlock):
@@ -186,6 +202,101 @@ class PairAttentionBlock(PairBlock):
     def key_channels(self) -> int:
         """Channels of what a key is made of: a whole pair, unless overridden."""
         return self.pair_channels
+
+    @abstractmethod
+    def image_part(self, pixels: Pixels, values: Tensor) -> Any:
+        """What needs no words.
+
+        Args:
+            pixels: Those of B images.
+            values: g, what is gathered of pixels, ``(B, d, P)``.
+
+        Returns:
+            What :meth:`gather` wants of the images; its ``residual`` is what
+            :meth:`mix` wants.
+        """
+
+    @abstractmethod
+    def gather(
+        self, projected: Any, words: Words, image_index: Tensor, word_values: Tensor
+    ) -> Tensor:
+        """Gather values of pixels and words, averaged over the words of the query.
+
+        Args:
+            projected: What :meth:`image_part` gave for B images.
+            words: Of N expressions.
+            image_index: ``(N,)`` int64, the image of each.
+            word_values: h, what is gathered of words, ``(N, T, d)``.
+
+        Returns:
+            ``(N, P, d)``, or ``(N, 1, d)`` if it is the same at all positions.
+        """
+
+    def project(self, level: Tensor) -> Any:
+        """The part that needs no words.
+
+        Args:
+            level: ``(B, C_i, H, W)``.
+
+        Returns:
+            What :meth:`fuse` wants.
+        """
+        pixels = unit_pixels(level)
+        return self.image_part(pixels, self.of_pixels(self.value, pixels))
+
+    def fuse(self, projected: Any, text: TextFeatures, image_index: Tensor) -> Tensor:
+        """Attend, average over the words, and mix.
+
+        Args:
+            projected: What :meth:`project` gave for B images.
+            text: N expressions.
+            image_index: ``(N,)`` int64, the image of each.
+
+        Returns:
+            ``(N, out_channels, H, W)``.
+        """
+        words = unit_words(text)
+        values = self.of_words(self.value, words.tokens)  # (N, T, d)
+        gathered = self.gather(projected, words, image_index, values)
+        return self.mix(gathered, projected.residual, words, image_index)
+
+    def shares(
+        self,
+        level: Tensor,
+        text: TextFeatures,
+        image_index: Tensor,
+        query_weights: Tensor | None = None,
+    ) -> PairShares:
+        """The weights with which :meth:`fuse` gathers, for people to look at.
+
+        What is gathered is linear in the values. So these are what :meth:`gather` makes
+        of unit vectors: the computation of the forward pass, not another one.
+
+        Args:
+            level: ``(B, C_i, H, W)``.
+            text: N expressions.
+            image_index: ``(N,)`` int64, the image of each.
+            query_weights: How much each word counts in the average over the words of
+                the query, ``(N, T)``; None for the forward pass's own, all the same.
+
+        Returns:
+            The weights; ``P x P`` numbers an expression.
+        """
+        pixels, words = unit_pixels(level), unit_words(text)
+        if query_weights is not None:
+            words = words._replace(weights=query_weights.to(words.weights))
+        tokens, places = words.tokens, pixels.visual
+        each_word = torch.eye(tokens.shape[1]).to(tokens)  # (T, T)
+        each_pixel = torch.eye(places.shape[2]).to(places)  # (P, P)
+        no_words = tokens.new_zeros(*tokens.shape[:2], len(each_pixel))
+        no_pixels = places.new_zeros(len(places), len(each_word), places.shape[2])
+        of_pixels = self.image_part(pixels, each_pixel.expand(len(places), -1, -1))
+        of_words = self.image_part(pixels, no_pixels)
+        every_word = each_word.expand(len(tokens), -1, -1)
+        return PairShares(
+            self.gather(of_pixels, words, image_index, no_words),
+            self.gather(of_words, words, image_index, every_word),
+        )
 
     def mix(
         self,

@@ -17,10 +17,10 @@ from mmris.models.layers import no_autocast
 from mmris.registry import MODELS
 
 from ._averaged_attention import averaged_attention, gather_pixels
-from ._pair_block import PairAttentionBlock, unit_pixels, unit_words
+from ._pair_block import PairAttentionBlock
 
 if TYPE_CHECKING:
-    from mmris.structures import TextFeatures
+    from ._pair_block import Pixels, Words
 
 
 class _ImagePart(NamedTuple):
@@ -117,37 +117,40 @@ class CrossModalAttentionBlock(PairAttentionBlock):
         torch.Size([2, 10, 5, 7])
     """
 
-    def project(self, level: Tensor) -> _ImagePart:
+    def image_part(self, pixels: Pixels, values: Tensor) -> _ImagePart:
         """The parts of pixels and coordinates, and the scores between pixels.
 
         Args:
-            level: ``(B, C_i, H, W)``.
+            pixels: Those of B images.
+            values: g, ``(B, d, P)``.
 
         Returns:
-            What :meth:`fuse` wants.
+            What :meth:`gather` wants.
         """
-        pixels = unit_pixels(level)
-        with no_autocast(level):
+        with no_autocast(pixels.visual):
             query = self.of_pixels(self.query, pixels)  # (B, d, P)
             key = self.of_pixels(self.key, pixels)
             scores = query.transpose(1, 2) @ key  # (B, P, P)
-        value = self.of_pixels(self.value, pixels)
-        return _ImagePart(query, key, value, scores, self.image_residual(pixels))
+        return _ImagePart(query, key, values, scores, self.image_residual(pixels))
 
-    def fuse(
-        self, projected: _ImagePart, text: TextFeatures, image_index: Tensor
+    def gather(
+        self,
+        projected: _ImagePart,
+        words: Words,
+        image_index: Tensor,
+        word_values: Tensor,
     ) -> Tensor:
-        """Attend, average over the words, and mix.
+        """Attend, and average over the words.
 
         Args:
-            projected: What :meth:`project` gave for B images.
-            text: N expressions.
+            projected: What :meth:`image_part` gave for B images.
+            words: Of N expressions.
             image_index: ``(N,)`` int64, the image of each.
+            word_values: h, ``(N, T, d)``.
 
         Returns:
-            ``(N, out_channels, H, W)``.
+            ``(N, P, d)``.
         """
-        words = unit_words(text)
         terms = self._score_terms(projected, words.tokens, words.mask, image_index)
         gathered = gather_pixels(
             projected.scores,
@@ -157,8 +160,7 @@ class CrossModalAttentionBlock(PairAttentionBlock):
             image_index,
         )  # (N, P, d)
         to_words = averaged_attention(terms.pixel_word, terms.word_word, words.weights)
-        gathered = gathered + to_words @ self.of_words(self.value, words.tokens)
-        return self.mix(gathered, projected.residual, words, image_index)
+        return gathered + to_words @ word_values
 
     def _score_terms(
         self, image: _ImagePart, words: Tensor, mask: Tensor, image_index: Tensor

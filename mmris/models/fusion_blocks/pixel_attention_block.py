@@ -14,12 +14,12 @@ from torch.nn import functional
 from mmris.models.layers import no_autocast
 from mmris.registry import MODELS
 
-from ._pair_block import PairAttentionBlock, unit_pixels, unit_words
+from ._pair_block import PairAttentionBlock
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from mmris.structures import TextFeatures
+    from ._pair_block import Pixels, Words
 
 
 class _ImagePart(NamedTuple):
@@ -71,40 +71,44 @@ class PixelAttentionBlock(PairAttentionBlock):
         """Those of a pixel and its place."""
         return self.pixel_channels
 
-    def project(self, level: Tensor) -> _ImagePart:
+    def image_part(self, pixels: Pixels, values: Tensor) -> _ImagePart:
         """Let the pixels attend to each other.
 
         Args:
-            level: ``(B, C_i, H, W)``.
+            pixels: Those of B images.
+            values: g, ``(B, d, P)``.
 
         Returns:
-            What :meth:`fuse` wants.
+            What :meth:`gather` wants.
         """
-        pixels = unit_pixels(level)
-        with no_autocast(level):
-            query, key, value = (
+        with no_autocast(pixels.visual):
+            query, key = (
                 self.of_pixels(linear, pixels).transpose(1, 2)  # (B, P, d)
-                for linear in (self.query, self.key, self.value)
+                for linear in (self.query, self.key)
             )
+            value = values.to(query).transpose(1, 2)
             gathered = functional.scaled_dot_product_attention(
                 query[:, None], key[:, None], value[:, None], scale=1.0
             )[:, 0]
         return _ImagePart(gathered, self.image_residual(pixels))
 
-    def fuse(
-        self, projected: _ImagePart, text: TextFeatures, image_index: Tensor
+    def gather(
+        self,
+        projected: _ImagePart,
+        words: Words,
+        image_index: Tensor,
+        word_values: Tensor,
     ) -> Tensor:
-        """Add the mean over the words, and mix.
+        """Add the mean over the words.
 
         Args:
-            projected: What :meth:`project` gave for B images.
-            text: N expressions.
+            projected: What :meth:`image_part` gave for B images.
+            words: Of N expressions.
             image_index: ``(N,)`` int64, the image of each.
+            word_values: h, ``(N, T, d)``.
 
         Returns:
-            ``(N, out_channels, H, W)``.
+            ``(N, P, d)``.
         """
-        words = unit_words(text)
-        of_words = self.of_words(self.value, words.tokens)  # (N, T, d)
-        gathered = projected.gathered[image_index] + words.weights[:, None] @ of_words
-        return self.mix(gathered, projected.residual, words, image_index)
+        said = words.weights[:, None] @ word_values  # (N, 1, d)
+        return projected.gathered[image_index] + said

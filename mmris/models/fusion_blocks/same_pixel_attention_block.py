@@ -16,10 +16,10 @@ from mmris.models.layers import no_autocast
 from mmris.registry import MODELS
 
 from ._averaged_attention import averaged_attention
-from ._pair_block import PairAttentionBlock, unit_pixels, unit_words
+from ._pair_block import PairAttentionBlock
 
 if TYPE_CHECKING:
-    from mmris.structures import TextFeatures
+    from ._pair_block import Pixels, Words
 
 
 class _ImagePart(NamedTuple):
@@ -65,41 +65,43 @@ class SamePixelAttentionBlock(PairAttentionBlock):
         """Those of a word."""
         return self.word_channels
 
-    def project(self, level: Tensor) -> _ImagePart:
+    def image_part(self, pixels: Pixels, values: Tensor) -> _ImagePart:
         """The parts of pixels and places.
 
         Args:
-            level: ``(B, C_i, H, W)``.
+            pixels: Those of B images.
+            values: g, ``(B, d, P)``.
 
         Returns:
-            What :meth:`fuse` wants.
+            What :meth:`gather` wants.
         """
-        pixels = unit_pixels(level)
-        with no_autocast(level):
+        with no_autocast(pixels.visual):
             query = self.of_pixels(self.query, pixels)
-        value = self.of_pixels(self.value, pixels)
-        return _ImagePart(query, value, self.image_residual(pixels))
+        return _ImagePart(query, values, self.image_residual(pixels))
 
-    def fuse(
-        self, projected: _ImagePart, text: TextFeatures, image_index: Tensor
+    def gather(
+        self,
+        projected: _ImagePart,
+        words: Words,
+        image_index: Tensor,
+        word_values: Tensor,
     ) -> Tensor:
-        """Let the words of each pixel attend to each other, average, and mix.
+        """Let the words of each pixel attend to each other, and average.
 
         Args:
-            projected: What :meth:`project` gave for B images.
-            text: N expressions.
+            projected: What :meth:`image_part` gave for B images.
+            words: Of N expressions.
             image_index: ``(N,)`` int64, the image of each.
+            word_values: h, ``(N, T, d)``.
 
         Returns:
-            ``(N, out_channels, H, W)``.
+            ``(N, P, d)``.
         """
-        words = unit_words(text)
         with no_autocast(words.tokens):
             key = self.key(words.tokens).transpose(1, 2)  # (N, d, T)
             scores = projected.query[image_index].transpose(1, 2) @ key  # (N, P, T)
             scores = scores.masked_fill(~words.mask[:, None], -torch.inf)
             offsets = self.of_words(self.query, words.tokens) @ key  # (N, T, T)
             to_words = averaged_attention(scores, offsets, words.weights)
-        gathered = to_words @ self.of_words(self.value, words.tokens)  # (N, P, d)
-        gathered = gathered + projected.value[image_index].transpose(1, 2)
-        return self.mix(gathered, projected.residual, words, image_index)
+        gathered = to_words @ word_values  # (N, P, d)
+        return gathered + projected.value[image_index].transpose(1, 2)

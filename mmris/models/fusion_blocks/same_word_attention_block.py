@@ -13,12 +13,12 @@ from mmris.models.layers import no_autocast
 from mmris.registry import MODELS
 
 from ._averaged_attention import gather_pixels
-from ._pair_block import PairAttentionBlock, unit_pixels, unit_words
+from ._pair_block import PairAttentionBlock
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from mmris.structures import TextFeatures
+    from ._pair_block import Pixels, Words
 
 
 class _ImagePart(NamedTuple):
@@ -66,42 +66,43 @@ class SameWordAttentionBlock(PairAttentionBlock):
         """Those of a pixel and its place."""
         return self.pixel_channels
 
-    def project(self, level: Tensor) -> _ImagePart:
+    def image_part(self, pixels: Pixels, values: Tensor) -> _ImagePart:
         """The parts of pixels and places, and the scores between pixels.
 
         Args:
-            level: ``(B, C_i, H, W)``.
+            pixels: Those of B images.
+            values: g, ``(B, d, P)``.
 
         Returns:
-            What :meth:`fuse` wants.
+            What :meth:`gather` wants.
         """
-        pixels = unit_pixels(level)
-        with no_autocast(level):
+        with no_autocast(pixels.visual):
             key = self.of_pixels(self.key, pixels)  # (B, d, P)
             scores = self.of_pixels(self.query, pixels).transpose(1, 2) @ key
-        value = self.of_pixels(self.value, pixels)
-        return _ImagePart(key, value, scores, self.image_residual(pixels))
+        return _ImagePart(key, values, scores, self.image_residual(pixels))
 
-    def fuse(
-        self, projected: _ImagePart, text: TextFeatures, image_index: Tensor
+    def gather(
+        self,
+        projected: _ImagePart,
+        words: Words,
+        image_index: Tensor,
+        word_values: Tensor,
     ) -> Tensor:
-        """Let the pixels of each word attend to each other, average, and mix.
+        """Let the pixels of each word attend to each other, and average.
 
         Args:
-            projected: What :meth:`project` gave for B images.
-            text: N expressions.
+            projected: What :meth:`image_part` gave for B images.
+            words: Of N expressions.
             image_index: ``(N,)`` int64, the image of each.
+            word_values: h, ``(N, T, d)``.
 
         Returns:
-            ``(N, out_channels, H, W)``.
+            ``(N, P, d)``.
         """
-        words = unit_words(text)
         with no_autocast(words.tokens):
             word_query = self.of_words(self.query, words.tokens)  # (N, T, d)
             offsets = word_query @ projected.key[image_index]  # (N, T, P)
         gathered = gather_pixels(
             projected.scores, offsets, words.weights, projected.value, image_index
         )  # (N, P, d)
-        of_words = self.of_words(self.value, words.tokens)  # (N, T, d)
-        gathered = gathered + words.weights[:, None] @ of_words
-        return self.mix(gathered, projected.residual, words, image_index)
+        return gathered + words.weights[:, None] @ word_values

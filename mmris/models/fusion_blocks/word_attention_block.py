@@ -15,10 +15,10 @@ from torch import Tensor
 from mmris.models.layers import no_autocast
 from mmris.registry import MODELS
 
-from ._pair_block import PairAttentionBlock, unit_pixels, unit_words
+from ._pair_block import PairAttentionBlock
 
 if TYPE_CHECKING:
-    from mmris.structures import TextFeatures
+    from ._pair_block import Pixels, Words
 
 
 class _ImagePart(NamedTuple):
@@ -69,38 +69,40 @@ class WordAttentionBlock(PairAttentionBlock):
         """Those of a word."""
         return self.word_channels
 
-    def project(self, level: Tensor) -> _ImagePart:
+    def image_part(self, pixels: Pixels, values: Tensor) -> _ImagePart:
         """Mean value and residual of each image.
 
         Args:
-            level: ``(B, C_i, H, W)``.
+            pixels: Those of B images.
+            values: g, ``(B, d, P)``.
 
         Returns:
-            What :meth:`fuse` wants.
+            What :meth:`gather` wants.
         """
-        pixels = unit_pixels(level)
-        value = self.of_pixels(self.value, pixels).mean(dim=2)
-        return _ImagePart(value, self.image_residual(pixels))
+        return _ImagePart(values.mean(dim=2), self.image_residual(pixels))
 
-    def fuse(
-        self, projected: _ImagePart, text: TextFeatures, image_index: Tensor
+    def gather(
+        self,
+        projected: _ImagePart,
+        words: Words,
+        image_index: Tensor,
+        word_values: Tensor,
     ) -> Tensor:
-        """Let the words attend to each other, average over them, and mix.
+        """Let the words attend to each other and average over them.
 
         Args:
-            projected: What :meth:`project` gave for B images.
-            text: N expressions.
+            projected: What :meth:`image_part` gave for B images.
+            words: Of N expressions.
             image_index: ``(N,)`` int64, the image of each.
+            word_values: h, ``(N, T, d)``.
 
         Returns:
-            ``(N, out_channels, H, W)``.
+            ``(N, 1, d)``.
         """
-        words = unit_words(text)
         with no_autocast(words.tokens):
             key = self.key(words.tokens).transpose(1, 2)  # (N, d, T)
             scores = self.query(words.tokens) @ key  # (N, T, T)
             scores = scores.masked_fill(~words.mask[:, None], -torch.inf)
             attention = words.weights[:, None] @ torch.softmax(scores, dim=2)
-        gathered = attention @ self.of_words(self.value, words.tokens)  # (N, 1, d)
-        gathered = gathered + projected.value[image_index][:, None]
-        return self.mix(gathered, projected.residual, words, image_index)
+        gathered = attention @ word_values  # (N, 1, d)
+        return gathered + projected.value[image_index][:, None]

@@ -16,10 +16,10 @@ from torch import Tensor
 from mmris.models.layers import no_autocast
 from mmris.registry import MODELS
 
-from ._pair_block import PairAttentionBlock, unit_pixels, unit_words
+from ._pair_block import PairAttentionBlock
 
 if TYPE_CHECKING:
-    from mmris.structures import TextFeatures
+    from ._pair_block import Pixels, Words
 
 
 class _ImagePart(NamedTuple):
@@ -63,36 +63,39 @@ class WordPixelAttentionBlock(PairAttentionBlock):
     zero, not which: these are the two terms of a word and a pixel.
     """
 
-    def project(self, level: Tensor) -> _ImagePart:
+    def image_part(self, pixels: Pixels, values: Tensor) -> _ImagePart:
         """The parts of pixels and places.
 
         Args:
-            level: ``(B, C_i, H, W)``.
+            pixels: Those of B images.
+            values: g, ``(B, d, P)``.
 
         Returns:
-            What :meth:`fuse` wants.
+            What :meth:`gather` wants.
         """
-        pixels = unit_pixels(level)
-        with no_autocast(level):
+        with no_autocast(pixels.visual):
             query = self.of_pixels(self.query, pixels)
             key = self.of_pixels(self.key, pixels)
-        value = self.of_pixels(self.value, pixels)
-        return _ImagePart(query, key, value, self.image_residual(pixels))
+        return _ImagePart(query, key, values, self.image_residual(pixels))
 
-    def fuse(
-        self, projected: _ImagePart, text: TextFeatures, image_index: Tensor
+    def gather(
+        self,
+        projected: _ImagePart,
+        words: Words,
+        image_index: Tensor,
+        word_values: Tensor,
     ) -> Tensor:
-        """Let words and pixels attend to each other, average over words, and mix.
+        """Let words and pixels attend to each other, and average over words.
 
         Args:
-            projected: What :meth:`project` gave for B images.
-            text: N expressions.
+            projected: What :meth:`image_part` gave for B images.
+            words: Of N expressions.
             image_index: ``(N,)`` int64, the image of each.
+            word_values: h, ``(N, T, d)``.
 
         Returns:
-            ``(N, out_channels, H, W)``.
+            ``(N, P, d)``.
         """
-        words = unit_words(text)
         with no_autocast(words.tokens):
             word_query = self.of_words(self.query, words.tokens)  # (N, T, d)
             to_pixels = torch.softmax(word_query @ projected.key[image_index], dim=2)
@@ -101,8 +104,5 @@ class WordPixelAttentionBlock(PairAttentionBlock):
             scores = projected.query[image_index].transpose(1, 2) @ word_key
             scores = scores.masked_fill(~words.mask[:, None], -torch.inf)
             to_words = torch.softmax(scores, dim=2)  # (N, P, T)
-        gathered = to_words @ self.of_words(self.value, words.tokens)  # (N, P, d)
-        value = projected.value[image_index].transpose(1, 2)
-        return self.mix(
-            gathered + to_pixels @ value, projected.residual, words, image_index
-        )
+        gathered = to_words @ word_values  # (N, P, d)
+        return gathered + to_pixels @ projected.value[image_index].transpose(1, 2)

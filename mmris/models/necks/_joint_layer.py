@@ -144,13 +144,7 @@ class JointLayer(nn.Module):
         Returns:
             ``(R, S, C)``.
         """
-        attended = functional.scaled_dot_product_attention(
-            self._heads(prepared.query),
-            self._heads(prepared.key),
-            self._heads(prepared.value),
-            attn_mask=mask[:, None, None],  # (R, 1, 1, S): the same for all queries
-            dropout_p=self.dropout.p if self.training else 0.0,
-        )  # (R, h, S, C / h)
+        attended = self._gather(prepared, self._heads(prepared.value), mask)
         tokens: Tensor = self.output(attended.transpose(1, 2).flatten(2))
         tokens = self.dropout(tokens)
         if prepared.residual is not None:
@@ -159,6 +153,24 @@ class JointLayer(nn.Module):
             return tokens
         changed: Tensor = self.ffn(tokens)
         return tokens + changed if self.residual else changed
+
+    def shares(self, prepared: Prepared, mask: Tensor) -> Tensor:
+        """How much each token takes of each other one, for people to look at.
+
+        What is gathered is linear in the values. So these are what the attention of
+        :meth:`attend` gathers of values that are unit vectors.
+
+        Args:
+            prepared: Of all tokens, ``(R, S, C)``.
+            mask: ``(R, S)`` bool, True on valid tokens.
+
+        Returns:
+            ``(R, h, S, S)``: tokens that look, and at which; rows sum to 1, and invalid
+            tokens are not looked at.
+        """
+        rows, length, _ = prepared.key.shape
+        each = torch.eye(length).to(prepared.value)
+        return self._gather(prepared, each.expand(rows, self.num_heads, -1, -1), mask)
 
     def forward(self, tokens: Tensor, position: Tensor | None, mask: Tensor) -> Tensor:
         """Prepare and attend.
@@ -172,6 +184,16 @@ class JointLayer(nn.Module):
             ``(R, S, C)``.
         """
         return self.attend(self.prepare(tokens, position), mask)
+
+    def _gather(self, prepared: Prepared, values: Tensor, mask: Tensor) -> Tensor:
+        """``(R, h, S, C / h)`` of values of that shape."""
+        return functional.scaled_dot_product_attention(
+            self._heads(prepared.query),
+            self._heads(prepared.key),
+            values,
+            attn_mask=mask[:, None, None],  # (R, 1, 1, S): the same for all queries
+            dropout_p=self.dropout.p if self.training else 0.0,
+        )
 
     def _heads(self, tokens: Tensor) -> Tensor:
         rows, length, _ = tokens.shape

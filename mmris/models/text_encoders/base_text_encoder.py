@@ -85,6 +85,19 @@ class BaseTextEncoder(BaseModule):
             sentences, ``(N, C_s)``.
         """
 
+    def words(self, sentences: Sequence[str]) -> list[list[str]]:
+        """What each feature of a word stands for, to label it for people.
+
+        Args:
+            sentences: N sentences.
+
+        Returns:
+            For each as many strings as its row of the features has words; their numbers
+            unless overridden.
+        """
+        counts = self(sentences).mask.sum(dim=1).tolist()
+        return [[str(place + 1) for place in range(count)] for count in counts]
+
     def forward(self, sentences: Sequence[str]) -> TextFeatures:
         """Encode sentences.
 

@@ -106,6 +106,21 @@ class SubwordTextEncoder(BaseTextEncoder):
         device = next(self.parameters()).device
         return TokenBatch(ids.to(device), mask.to(device))
 
+    def words(self, sentences: Sequence[str]) -> list[list[str]]:
+        """The subwords of sentences, see :meth:`SubwordTokenizer.pieces`.
+
+        Args:
+            sentences: N sentences.
+
+        Returns:
+            Their subwords, with special tokens if they are kept.
+        """
+        rows = self.tokenizer.pieces(sentences)
+        if self.keep_special_tokens:
+            return rows
+        first, last = self.tokenizer.num_leading, self.tokenizer.num_trailing
+        return [row[first : len(row) - last] for row in rows]
+
     def features(self, tokens: Tensor, mask: Tensor, sentence: Tensor) -> TextFeatures:
         """The result, without special tokens if they are not kept.
 

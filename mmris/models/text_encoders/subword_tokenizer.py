@@ -10,6 +10,7 @@ import hashlib
 import heapq
 import json
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -104,6 +105,42 @@ class SubwordTokenizer:
             self._fit(row, sentence)
             for row, sentence in zip(rows, sentences, strict=True)
         ]
+
+    def pieces(self, sentences: Sequence[str]) -> list[list[str]]:
+        """What the tokens of sentences are, to be read by people.
+
+        Args:
+            sentences: The sentences.
+
+        Returns:
+            For each as many strings as it has tokens, ``(start)`` and ``(end)`` for
+            special ones. Where a word is cut there is a hyphen on both sides.
+        """
+        rows = []
+        for sentence, row in zip(sentences, self(sentences), strict=True):
+            end = len(row) - self.num_trailing
+            texts = [self._text(number) for number in row[self.num_leading : end]]
+            owners = self._owners(sentence)[: len(texts)]
+            for place, (before, after) in enumerate(pairwise(owners)):
+                if before is not None and before == after:
+                    texts[place] += "-"
+                    texts[place + 1] = f"-{texts[place + 1]}"
+            ends = ["(start)"] * self.num_leading, ["(end)"] * self.num_trailing
+            rows.append([*ends[0], *texts, *ends[1]])
+        return rows
+
+    def _text(self, number: int) -> str:
+        """A token without the marks of its tokenizer."""
+        token = str(self.tokenizer.convert_ids_to_tokens(number))
+        text = str(self.tokenizer.convert_tokens_to_string([token])).strip()
+        text = text.removesuffix("</w>").removeprefix("##")
+        return text or token
+
+    def _owners(self, sentence: str) -> list[int | None]:
+        """The word that each token of a sentence is part of, None if not known."""
+        if not self.tokenizer.is_fast:
+            return []
+        return list(self.tokenizer(sentence, add_special_tokens=False).word_ids())
 
     @cached_property  # state dicts are asked for at every step by averaged models
     def fingerprint(self) -> dict[str, Any]:

@@ -162,6 +162,26 @@ class WordTextEncoder(BaseTextEncoder):
         device = self.embedding.weight.device
         return TokenBatch(ids.to(device), mask.to(device))
 
+    def words(self, sentences: Sequence[str]) -> list[list[str]]:
+        """The words of sentences; of one that has no row of its own it is said.
+
+        Args:
+            sentences: N sentences.
+
+        Returns:
+            Their words, without those that are cut off.
+        """
+        rows = self.tokenizer(sentences)
+        if self.vocabulary.is_empty:
+            return rows
+        return [
+            [
+                f"{word} (unknown)" if number == UNKNOWN_ID else word
+                for word, number in zip(words, self.vocabulary.ids(words), strict=True)
+            ]
+            for words in rows
+        ]
+
     def embed(self, batch: TokenBatch) -> Tensor:
         """Look the words up.
 

@@ -22,10 +22,7 @@ from tests.models.fusion_blocks.test_pair_attention_blocks import (
 )
 
 MASK_FLIPPED = ("~words.mask[:, None], -torch.inf", "words.mask[:, None], -torch.inf")
-VALUE_DETACHED = (
-    "self.of_words(self.value, words.tokens)",
-    "self.of_words(self.value, words.tokens).detach()",
-)
+VALUE_DETACHED = ("@ word_values", "@ word_values.detach()")
 BUGS = {
     ("WordAttentionBlock", "mask flipped"): MASK_FLIPPED,
     ("WordAttentionBlock", "softmax over the wrong axis"): (
@@ -44,8 +41,8 @@ BUGS = {
         "key[:, None], query[:, None]",
     ),
     ("PixelAttentionBlock", "padding in the mean"): (
-        "words.weights[:, None] @ of_words",
-        "of_words.mean(dim=1, keepdim=True)",
+        "words.weights[:, None] @ word_values",
+        "word_values.mean(dim=1, keepdim=True)",
     ),
     ("PixelAttentionBlock", "another image"): (
         "projected.gathered[image_index]",
@@ -93,8 +90,8 @@ BUGS = {
         ".transpose(1, 2) @ key * key.shape[1] ** -0.5",
     ),
     ("SameWordAttentionBlock", "padding in the mean"): (
-        "words.weights[:, None] @ of_words",
-        "of_words.mean(dim=1, keepdim=True)",
+        "words.weights[:, None] @ word_values",
+        "word_values.mean(dim=1, keepdim=True)",
     ),
     ("SameWordAttentionBlock", "branch detached"): VALUE_DETACHED,
     ("MeanPairBlock", "ReLU forgotten"): (

@@ -100,10 +100,21 @@ class AsymmetricCoAttention(CoAttention):
             queries = at_least_float32(stream.queries(maps))  # (N, d, P)
             with no_autocast(keys):
                 scores.append((self.scale * keys).transpose(1, 2) @ queries)
-        shares = torch.softmax(scores[0] + scores[1], dim=1)  # (N, S, P)
+        shares = self.shares(scores[0] + scores[1])
         gathered = torch.cat(values, dim=1) @ shares  # (N, 2 C, P)
         rows, _, height, width = multimodal.shape
         return gathered.view(rows, self.out_channels, height, width)
+
+    def shares(self, scores: Tensor) -> Tensor:
+        """How much each place takes of each cell of the pyramid.
+
+        Args:
+            scores: How well they fit, by M and by L together, ``(N, S, P)``.
+
+        Returns:
+            ``(N, S, P)``, which sums to 1 over the cells.
+        """
+        return torch.softmax(scores, dim=1)
 
 
 class _Stream(nn.Module):

@@ -59,13 +59,27 @@ class PositionSpecificLanguage(nn.Module):
         """
         words = unit_length(self.words(text.tokens, text.mask), dim=2)  # (N, T, C)
         with no_autocast(words):
+            shares = self.shares(words, text.mask, multimodal)
+            language = words.transpose(1, 2) @ shares  # (N, C, P), Eq. (2)
+        return language.reshape(multimodal.shape)
+
+    def shares(self, words: Tensor, mask: Tensor, multimodal: Tensor) -> Tensor:
+        """How much each place takes of each word.
+
+        Args:
+            words: e, ``(N, T, channels)``.
+            mask: ``(N, T)`` bool, True on words.
+            multimodal: m, ``(N, channels, H, W)``.
+
+        Returns:
+            ``(N, T, P)``, which sums to 1 over the words; zero on padding.
+        """
+        with no_autocast(words):
             if self.query is None or self.query.bias is None:
                 scores = words @ multimodal.flatten(2)  # (N, T, P)
             else:
                 keys = words @ self.query.weight.flatten(1)
                 offsets = words @ self.query.bias[:, None]  # (N, T, 1)
                 scores = keys @ multimodal.flatten(2) + offsets
-            scores = scores.masked_fill(~text.mask[:, :, None], -torch.inf)
-            shares = torch.softmax(scores, dim=1)
-            language = words.transpose(1, 2) @ shares  # (N, C, P), Eq. (2)
-        return language.reshape(multimodal.shape)
+            scores = scores.masked_fill(~mask[:, :, None], -torch.inf)
+            return torch.softmax(scores, dim=1)

@@ -97,14 +97,8 @@ class VanillaCoAttention(CoAttention):
         Returns:
             What was gathered of M and of L, ``(N, 2 C, H, W)``.
         """
-        height, width = multimodal.shape[2:]
-        explicit = height * width <= self.explicit_positions
-        affinity = None
         with no_autocast(multimodal):
-            query = self.multimodal_comparison(multimodal).flatten(2)  # (N, d, P)
-            key = self.language_comparison(language).flatten(2)
-            if explicit:
-                affinity = self.scale * (query.transpose(1, 2) @ key)  # Eq. (3)
+            query, key, affinity = self._compare(multimodal, language)
             seen = self._gather(query, key, affinity, multimodal)  # Eq. (4)
         # One after the other: what the first has needed is free for the second.
         seen = self.multimodal_mixing(seen)
@@ -114,6 +108,41 @@ class VanillaCoAttention(CoAttention):
             said = self._gather(key, query, affinity, language)  # Eq. (5)
         said = self.language_mixing(said)
         return torch.cat([seen, said], dim=1)
+
+    def shares(self, multimodal: Tensor, language: Tensor) -> tuple[Tensor, Tensor]:
+        """The weights with which both maps are summed, for people to look at.
+
+        What is gathered is linear in the maps. So these are what the attention of
+        :meth:`forward` gathers of maps that are unit vectors.
+
+        Args:
+            multimodal: M, ``(N, C, H, W)``, at least float32.
+            language: L, ``(N, C, H, W)``, at least float32.
+
+        Returns:
+            How much place i takes of place j of M, and how much place j takes of place
+            i of L, ``(N, P, P)`` each; rows sum to 1.
+        """
+        rows, _, height, width = multimodal.shape
+        each = torch.eye(height * width).to(multimodal)
+        each = each.view(-1, height, width).expand(rows, -1, -1, -1)
+        with no_autocast(multimodal):
+            query, key, affinity = self._compare(multimodal, language)
+            seen = self._gather(query, key, affinity, each)  # (N, P of values, H, W)
+            if affinity is not None:
+                affinity = affinity.transpose(1, 2)
+            said = self._gather(key, query, affinity, each)
+        return seen.flatten(2).transpose(1, 2), said.flatten(2).transpose(1, 2)
+
+    def _compare(
+        self, multimodal: Tensor, language: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Both maps as they are compared, and A where it is made."""
+        query = self.multimodal_comparison(multimodal).flatten(2)  # (N, d, P)
+        key = self.language_comparison(language).flatten(2)
+        if query.shape[2] > self.explicit_positions:
+            return query, key, None
+        return query, key, self.scale * (query.transpose(1, 2) @ key)  # Eq. (3)
 
     def _gather(
         self, query: Tensor, key: Tensor, affinity: Tensor | None, maps: Tensor

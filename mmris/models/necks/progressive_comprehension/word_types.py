@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from mmris.structures import TextFeatures
 
 # The order in which a word's four probabilities stand.
-ENTITY, ATTRIBUTE, RELATION, UNNECESSARY = range(4)
+WORD_TYPES = ("entity", "attribute", "relation", "unnecessary")
+ENTITY, ATTRIBUTE, RELATION, UNNECESSARY = range(len(WORD_TYPES))
 
 
 class Phrase(NamedTuple):
@@ -79,9 +80,7 @@ class WordTypeClassifier(nn.Module):
         # Whatever stands in padding, infinities included, must not reach a product.
         tokens = text.tokens.masked_fill(~text.mask[:, :, None], 0)
         words = unit_length(tokens, dim=2)
-        scores = self.score(torch.sigmoid(self.hidden(words)))  # (N, T, 4)
-        shares = torch.softmax(at_least_float32(scores), dim=2)
-        shares = shares.masked_fill(~text.mask[:, :, None], 0)
+        shares = self.shares(words, text.mask)
         entity = shares[:, :, ENTITY] + shares[:, :, ATTRIBUTE]  # (N, T)
         relation = shares[:, :, RELATION]
         return Phrase(
@@ -92,6 +91,20 @@ class WordTypeClassifier(nn.Module):
             sentence=_weighted_sum(entity + relation, words),
             whole=unit_length(text.sentence, dim=1),
         )
+
+    def shares(self, words: Tensor, mask: Tensor) -> Tensor:
+        """The probabilities of the four types.
+
+        Args:
+            words: Of unit length, ``(N, T, C_t)``.
+            mask: ``(N, T)`` bool, ``True`` on words.
+
+        Returns:
+            ``(N, T, 4)`` in the order of ``WORD_TYPES``, zero on padding.
+        """
+        scores = self.score(torch.sigmoid(self.hidden(words)))
+        shares = torch.softmax(at_least_float32(scores), dim=2)
+        return shares.masked_fill(~mask[:, :, None], 0)
 
 
 def _weighted_sum(weights: Tensor, words: Tensor) -> Tensor:

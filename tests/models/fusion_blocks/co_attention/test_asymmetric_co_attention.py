@@ -76,8 +76,8 @@ def test_messages():
 
 BUGS = {
     "softmax over the places": (
-        "torch.softmax(scores[0] + scores[1], dim=1)",
-        "torch.softmax(scores[0] + scores[1], dim=2)",
+        "torch.softmax(scores, dim=1)",
+        "torch.softmax(scores, dim=2)",
     ),
     "one map's scores": ("scores[0] + scores[1]", "scores[0]"),
     "scale left out": ("(self.scale * keys)", "keys"),
