@@ -87,7 +87,7 @@ HEAD = {
         "boundary_scores[level](step.edge)",
         "boundary_scores[level](step.boundary)",
     ),
-    "coarsest first": ("self._outputs(taken[::-1])", "self._outputs(taken)"),
+    "coarsest first": ("self.outputs(taken[::-1])", "self.outputs(taken)"),
     "every level of images": (
         "index_of_rows(fused, level)",
         "fused.image_index",

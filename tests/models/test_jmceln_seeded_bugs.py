@@ -114,12 +114,15 @@ FIRST_MAP = {
     "no dilation": ("dilation=dilation,", "dilation=1,"),
 }
 GATHER = {
-    "key and value exchanged": ("flatten(1, 2) @ keys)", "flatten(1, 2) @ values)"),
+    "key and value exchanged": (
+        "self.shares(embeddings, keys)",
+        "self.shares(embeddings, values)",
+    ),
     "values of the keys' map": ("values.transpose(1, 2)", "keys.transpose(1, 2)"),
     "scale left out": ("heads * scale", "heads"),
     "softmax over embeddings": (
-        "torch.softmax(scores, dim=2).to",
-        "torch.softmax(scores, dim=1).to",
+        "torch.softmax(scores, dim=2)  # over positions",
+        "torch.softmax(scores, dim=1)",
     ),
     "bias of the value forgotten": (
         "heads.flatten(2) + self.value.bias",
@@ -133,12 +136,12 @@ GATHER = {
 WRITE = {
     "bias of the query forgotten": (" + offset.flatten(1)[:, :, None]", ""),
     "softmax over heads": (
-        "torch.softmax(scores, dim=2)  # over",
-        "torch.softmax(scores, dim=1)  # over",
+        "torch.softmax(scores, dim=2)  # over embeddings",
+        "torch.softmax(scores, dim=1)",
     ),
     "one softmax for all heads": (
-        "torch.softmax(scores, dim=2)  # over",
-        "torch.softmax(scores.flatten(1, 2), dim=1).view_as(scores)  # over",
+        "torch.softmax(scores, dim=2)  # over embeddings",
+        "torch.softmax(scores.flatten(1, 2), dim=1).view_as(scores)",
     ),
     "bias of the output forgotten": (" + self.output.bias[:, None]", ""),
     "rows of the output's weight": (

@@ -18,7 +18,7 @@ from mmris.models.decode_heads import (
     MultiLevelDecodeHead,
 )
 
-from .map_source import MapSource, Site, as_places
+from .map_source import MapSource, Site, as_pairs_of_places, as_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,7 +138,7 @@ class WindowMaps(MapSource):
         shares = softmax.mean(dim=1)  # (windows, w * w, w * w)
         yield site.make(
             "window_places",
-            as_places(_joined(shares, window.windows(*size)), size).unflatten(0, size),
+            as_pairs_of_places(_joined(shares, window.windows(*size)), size),
             ["query_row", "query_column", "row", "column"],
             sums_over=["row", "column"],
             note=_HEADS,

@@ -18,7 +18,7 @@ from mmris.models.fusion_blocks.co_attention.position_specific_language import (
     PositionSpecificLanguage,
 )
 
-from .map_source import MapSource, Site, as_places
+from .map_source import MapSource, Site, as_pairs_of_places, as_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +94,7 @@ class VanillaCoAttentionMaps(MapSource):
             if kind in site.kinds:
                 yield site.make(
                     kind,
-                    as_places(shares[0], size).unflatten(0, size),
+                    as_pairs_of_places(shares[0], size),
                     _PLACES,
                     sums_over=["row", "column"],
                 )
@@ -128,7 +128,7 @@ class AsymmetricCoAttentionMaps(MapSource):
         cells = pyramid_means(as_places(each, size)[None], block.pool_sizes)[0]
         yield site.make(
             "place_places",
-            as_places((cells @ shares).t(), size).unflatten(0, size),
+            as_pairs_of_places((cells @ shares).t(), size),
             _PLACES,
             sums_over=["row", "column"],
             note="it looks at the cells of a pyramid, and all places of a cell count "

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mmris.models.necks.progressive_comprehension.comprehension_level import (
+    ComprehensionLevel,
+)
 from mmris.models.necks.progressive_comprehension.relation_reasoning import (
     RelationReasoning,
 )
@@ -16,7 +19,7 @@ from mmris.models.necks.progressive_comprehension.word_types import (
     WordTypeClassifier,
 )
 
-from .map_source import MapSource, Site, as_places
+from .map_source import MapSource, Site, as_pairs_of_places, as_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +100,7 @@ class RelationMaps(MapSource):
             graph = of_words.t() @ of_places  # A, (P, P)
             yield site.make(
                 "place_places",
-                as_places(graph, size).unflatten(0, size),
+                as_pairs_of_places(graph, size),
                 ["query_row", "query_column", "row", "column"],
                 sums_over=["row", "column"],
                 note="by way of the words",
@@ -105,4 +108,5 @@ class RelationMaps(MapSource):
 
 
 def _level_of(model: RefSegmentor, module: nn.Module) -> nn.Module:
-    return next(m for m in model.modules() if getattr(m, "reasoning", None) is module)
+    levels = (m for m in model.modules() if isinstance(m, ComprehensionLevel))
+    return next(level for level in levels if level.reasoning is module)

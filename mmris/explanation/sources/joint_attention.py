@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from mmris.models.necks import SynchronousFusion
 
-from .map_source import MapSource, Site, as_places
+from .map_source import MapSource, Site, as_pairs_of_places, as_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from mmris.explanation.explanation import ExplanationMap
     from mmris.models import RefSegmentor
+    from mmris.models.necks._joint_layer import JointLayer
 
 _NOTE = (
     "averaged over the heads; with what it takes of the other places and words it adds "
@@ -48,12 +49,13 @@ class JointAttentionMaps(MapSource):
     def maps(self, module: nn.Module, site: Site) -> Iterator[ExplanationMap]:
         """The maps that are wanted, of all layers and levels."""
         neck = cast("SynchronousFusion", module)
-        for number, layer in enumerate(neck.layers):
+        layers = cast("list[JointLayer]", list(neck.layers))
+        for number, layer in enumerate(layers):
             prepared, mask = site.record.last(layer, "attend").arguments
             shares = layer.shares(prepared, mask).mean(dim=1)  # (L, S, S)
             for level, own in enumerate(shares):
                 place = f"level_{level}"
-                if len(neck.layers) > 1:
+                if len(layers) > 1:
                     place += f"_layer_{number}"
                 yield from self._blocks(own, neck.grid_size, place, site)
 
@@ -74,7 +76,7 @@ class JointAttentionMaps(MapSource):
                 ["word", "row", "column"],
             ),
             "place_places": (
-                as_places(from_cells[:, :cells], size).unflatten(0, size),
+                as_pairs_of_places(from_cells[:, :cells], size),
                 ["query_row", "query_column", "row", "column"],
             ),
         }

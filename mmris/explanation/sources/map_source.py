@@ -124,3 +124,8 @@ class MapSource(ABC):
 def as_places(shares: Tensor, size: tuple[int, int]) -> Tensor:
     """``(..., P)`` as ``(..., H, W)``."""
     return shares.view(*shares.shape[:-1], *size)
+
+
+def as_pairs_of_places(shares: Tensor, size: tuple[int, int]) -> Tensor:
+    """``(P, P)`` as ``(H, W, H, W)``."""
+    return shares.reshape(*size, *size)

@@ -22,7 +22,7 @@ from mmris.models.fusion_blocks import (
 )
 from mmris.models.fusion_blocks._pair_block import PairAttentionBlock, PairShares
 
-from .map_source import MapSource, Site, as_places
+from .map_source import MapSource, Site, as_pairs_of_places, as_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,7 +114,7 @@ class PairAttentionMaps(MapSource):
         if "place_places" in site.kinds:
             yield site.make(
                 "place_places",
-                as_places(shares.pixels[0], size).unflatten(0, size),
+                as_pairs_of_places(shares.pixels[0], size),
                 ["query_row", "query_column", "row", "column"],
                 sums_over=["row", "column"],
             )

@@ -92,7 +92,8 @@ class EmbeddingsFromMap(_EmbeddingAttention):
         """
         query = self._scaled(self.query(embeddings))
         folded = torch.einsum("nqhd,hdc->nhqc", query, self._rows(self.key))
-        return torch.softmax(at_least_float32(folded.flatten(1, 2) @ keys), dim=2)
+        scores = at_least_float32(folded.flatten(1, 2) @ keys)
+        return torch.softmax(scores, dim=2)  # over positions
 
 
 class MapFromEmbeddings(_EmbeddingAttention):
@@ -137,4 +138,5 @@ class MapFromEmbeddings(_EmbeddingAttention):
             "nqhd,hd->nhq", keys, self.query.bias.view(self.num_heads, -1)
         )
         scores = folded.flatten(1, 2) @ positions + offset.flatten(1)[:, :, None]
-        return torch.softmax(at_least_float32(scores).view(*offset.shape, -1), dim=2)
+        scores = at_least_float32(scores).view(*offset.shape, -1)
+        return torch.softmax(scores, dim=2)  # over embeddings

@@ -129,9 +129,8 @@ class VanillaCoAttention(CoAttention):
         with no_autocast(multimodal):
             query, key, affinity = self._compare(multimodal, language)
             seen = self._gather(query, key, affinity, each)  # (N, P of values, H, W)
-            if affinity is not None:
-                affinity = affinity.transpose(1, 2)
-            said = self._gather(key, query, affinity, each)
+            flipped = None if affinity is None else affinity.mT
+            said = self._gather(key, query, flipped, each)
         return seen.flatten(2).transpose(1, 2), said.flatten(2).transpose(1, 2)
 
     def _compare(

@@ -81,7 +81,7 @@ def test_scores_keep_their_precision_under_autocast():
 
 
 BUGS = {
-    "mask flipped": ("masked_fill(~text.mask", "masked_fill(text.mask"),
+    "mask flipped": ("masked_fill(~mask", "masked_fill(mask"),
     "softmax over the places": (
         "torch.softmax(scores, dim=1)",
         "torch.softmax(scores, dim=2)",
