@@ -5,11 +5,12 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import cv2
 import numpy as np
 
 from mmris.utils.atomic_files import write_atomically
 from mmris.visualization.captions import drawable
-from mmris.visualization.overlays import draw_mask
+from mmris.visualization.overlays import draw_mask, fit
 from mmris.visualization.palette import (
     BLUE,
     BLUISH_GREEN,
@@ -33,6 +34,8 @@ FORMATS = (".pdf", ".png", ".svg")
 COLOR_MAP = "inferno"
 # Of the colours where the number is the highest, and where it is zero.
 _OPACITY, _FAINTEST = 0.8, 0.3
+# Pixels of the longer side of a panel.
+_SMALLEST, _LARGEST = 288, 480
 _WIDEST = 7  # panels beside each other
 _PANEL = 1.5  # inches
 _PROBABILITIES = ("stage_masks", "boundary_maps", "body_maps", "coarse_masks")
@@ -162,9 +165,15 @@ def draw_masked(explanation: Explanation) -> np.ndarray:
         explanation: The explanation.
 
     Returns:
-        ``(h, w, 3)`` uint8, RGB.
+        ``(H, W, 3)`` uint8, RGB, at the size of a panel.
     """
-    return draw_mask(explanation.picture, explanation.mask, line_style(0), alpha=0.35)
+    mask = fit(explanation.mask.astype(np.uint8), min_side=_SMALLEST, max_side=_LARGEST)
+    return draw_mask(_picture(explanation), mask, line_style(0), alpha=0.35)
+
+
+def _picture(explanation: Explanation) -> np.ndarray:
+    """The picture at the size that panels have: neither blocks nor large files."""
+    return fit(explanation.picture, min_side=_SMALLEST, max_side=_LARGEST)
 
 
 def _rows(
@@ -229,7 +238,10 @@ def _heat_maps(explanation: Explanation, rows: Sequence[_Row], unit: str) -> Fig
         1.0 + _PANEL * columns, 0.45 + (panel_height + 0.34) * len(lines), explanation
     )
     grid = figure.subplots(len(lines), columns, squeeze=False)
-    grey = np.repeat(explanation.picture.mean(axis=2, keepdims=True), 3, axis=2) / 255
+    grey = np.repeat(
+        _picture(explanation).mean(axis=2, keepdims=True).round() / 255, 3, axis=2
+    )
+    zoom = grey.shape[1] / width
     labelled: set[int] = set()
     for number, (own, (row, panels)) in enumerate(zip(grid, lines, strict=True)):
         for axes in own:
@@ -238,7 +250,7 @@ def _heat_maps(explanation: Explanation, rows: Sequence[_Row], unit: str) -> Fig
             own[0].imshow(draw_masked(explanation))
             _caption(own[0], "mask")
         for axes, panel in zip(own[1:], panels, strict=False):
-            _heat(axes, panel, row, grey)
+            _heat(axes, panel, row, grey, zoom)
         if id(row) not in labelled and row.label:
             labelled.add(id(row))
             own[1].text(
@@ -266,14 +278,15 @@ def _scale(row: _Row) -> Any:
     return ScalarMappable(Normalize(row.low, row.high), COLOR_MAP)
 
 
-def _heat(axes: Axes, panel: _Panel, row: _Row, grey: np.ndarray) -> None:
+def _heat(axes: Axes, panel: _Panel, row: _Row, grey: np.ndarray, zoom: float) -> None:
     """Colours over the grey picture, the more the higher the number."""
-    colors = _scale(row).to_rgba(panel.values)[..., :3]
-    share = np.clip((panel.values - row.low) / (row.high - row.low), 0, 1)
+    values = cv2.resize(panel.values, grey.shape[1::-1])
+    colors = _scale(row).to_rgba(values)[..., :3]
+    share = np.clip((values - row.low) / (row.high - row.low), 0, 1)
     opacity = (_FAINTEST + (_OPACITY - _FAINTEST) * np.sqrt(share))[..., None]
     axes.imshow((1 - opacity) * grey + opacity * colors)
     if panel.point is not None:
-        y, x = panel.point
+        y, x = (zoom * (place + 0.5) - 0.5 for place in panel.point)
         for color, size in (("black", 9), ("white", 7)):
             axes.plot(x, y, "o", mfc="none", mec=color, mew=1.4, markersize=size)
     _caption(axes, panel.caption)
