@@ -1,12 +1,11 @@
 from .call_recorder import CallRecord, record_calls
 from .explain import explain
 from .explanation import Explanation, ExplanationMap
-from .kinds import KINDS, Kind
+from .kinds import Kind
 from .map_sites import list_kinds
 from .sources import MapSource
 
 __all__ = [
-    "KINDS",
     "CallRecord",
     "Explanation",
     "ExplanationMap",

@@ -149,13 +149,13 @@ function show() {
   find('meaning').textContent = m ? m.meaning : '';
   find('hint').textContent = !m ? '' : isQuery(m)
     ? 'Move over the picture, or use the arrow keys on it, to choose the place.'
-    : labels(m).length > 1 ? 'Move over the words below to see the map of each.' : '';
+    : labels(m).length > 1 ? 'Point at one of these to see its map.' : '';
   const chips = m ? labels(m) : [];
   state.index = Math.min(state.index, Math.max(chips.length - 1, 0));
   find('chips').replaceChildren(...chips.map((text, index) => chip(text, index)));
   find('table').replaceChildren(...(m && !isPlaces(m) ? [table(m)] : []));
-  for (const [place, button] of [...find('maps').querySelectorAll('button')].entries())
-    button.setAttribute('aria-pressed', String(place === state.map));
+  for (const button of find('maps').querySelectorAll('button'))
+    button.setAttribute('aria-pressed', String(Number(button.value) === state.map));
   draw();
 }
 function menu() {
@@ -174,6 +174,7 @@ function menu() {
       const button = document.createElement('button');
       button.type = 'button';
       button.textContent = m.place;
+      button.value = place;
       button.addEventListener('click', () => { state.map = place; show(); });
       group.append(button);
     }

@@ -21,8 +21,9 @@ import numpy as np
 from mmris.apis import init_model
 from mmris.apis.pairing import pair
 from mmris.apis.pictures import to_bgr
-from mmris.explanation import KINDS, explain, list_kinds
+from mmris.explanation import explain, list_kinds
 from mmris.explanation.figures import FORMATS, query_point, write_figure
+from mmris.explanation.kinds import KINDS
 from mmris.explanation.page import write_page
 from mmris.utils import trusted_checkpoints
 from mmris.utils.tool_errors import run_tool

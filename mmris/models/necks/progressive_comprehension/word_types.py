@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # The order in which a word's four probabilities stand.
 WORD_TYPES = ("entity", "attribute", "relation", "unnecessary")
-ENTITY, ATTRIBUTE, RELATION, UNNECESSARY = range(len(WORD_TYPES))
+ENTITY, ATTRIBUTE, RELATION, UNNECESSARY = range(4)
 
 
 class Phrase(NamedTuple):
