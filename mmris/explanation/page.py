@@ -68,6 +68,7 @@ select { font: inherit; width: 100%; padding: 6px 8px; border-radius: 7px;
 .panel h3 { margin-top: 22px; } #chips:empty, #hint:empty, #table:empty { margin: 0; }
 canvas#view { margin-top: 14px; } canvas#view:focus-visible { outline: 3px solid
   var(--first); outline-offset: 2px; }
+footer.wrap { padding-top: 26px; }
 @media (max-width: 760px) { .stage { grid-template-columns: 1fr; } }
 """
 _BODY = """<header><div class="wrap"><p class="note">What a model looked at</p>
