@@ -11,6 +11,7 @@ import mmris.datasets
 import mmris.deployment
 import mmris.engine
 import mmris.evaluation
+import mmris.explanation
 import mmris.models
 import mmris.structures
 import mmris.utils
@@ -25,6 +26,7 @@ PACKAGES = (
     mmris.evaluation,
     mmris.engine,
     mmris.visualization,
+    mmris.explanation,
     mmris.deployment,
     mmris.utils,
 )

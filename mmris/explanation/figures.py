@@ -126,10 +126,10 @@ def draw_figure(
     if axes == ("word", "item"):
         return _bars(explanation, maps[0])
     rows = _rows(explanation, maps, point)
-    unit = "probability" if kind in _PROBABILITIES else "share"
-    if not maps[0].sums_over and kind not in _PROBABILITIES:
-        unit = "length" if kind == "stage_changes" else "share"
-    if len(rows) == 1 and len(maps) > 1 and kind not in _PROBABILITIES:
+    unit = {"grad_cam": "relevance", "stage_changes": "length"}.get(kind, "share")
+    if kind in _PROBABILITIES:
+        unit = "probability"
+    elif len(rows) == 1 and len(maps) > 1:
         unit = "of the largest of the panel"
     return _heat_maps(explanation, rows, unit)
 
@@ -184,9 +184,10 @@ def _rows(
     rows = []
     for entry in maps:
         panels = _panels(explanation, entry, point)
-        label = f"{entry.place.replace('_', ' ')}"
-        if entry.size is not None:
-            label += f"\n{entry.size[0]} x {entry.size[1]}"
+        label = "" if entry.size is None else f"{entry.size[0]} x {entry.size[1]}"
+        # A map alone needs no name, least of all a module's.
+        if len(maps) > 1 or "." not in entry.place:
+            label = f"{entry.place.replace('_', ' ')}\n{label}"
         values = np.stack([panel.values for panel in panels])
         low, high = 0.0, float(values.max())
         if entry.kind in _PROBABILITIES:
