@@ -28,7 +28,9 @@ default_hooks = dict(
     ),
     sampler_seed=dict(type="DistSamplerSeedHook"),
     checkpoint_fit=dict(type="CheckpointFitHook"),
+    exact_resume=dict(type="ExactResumeHook"),
     interruption=dict(type="InterruptionHook"),
+    due_validation=dict(type="DueValidationHook"),
     leak_warning=dict(type="LeakWarningHook"),
     shared_buffers=dict(type="SharedBuffersHook"),
     visualization=dict(

@@ -14,6 +14,7 @@ from mmengine.dataset import BaseDataset, force_full_init
 from mmris.utils import seeded_random_state
 
 from .distractors import count_distractors
+from .draws import Draw, current_draw
 from .image_keys import file_key
 from .index_files import IndexSource, open_index
 
@@ -54,8 +55,10 @@ class BaseRefDataset(BaseDataset):
     ``mask_index`` (``(K,)`` int64, the entry of ``segmentations`` for each expression).
 
     In training, everything random in an item, the choice of sentences included, is
-    drawn from (seed, item, times the item was visited): anew each epoch and the same
-    whatever the number of workers. In test mode an item is an image with all its
+    drawn from (seed, item, pass over the data): anew each epoch and the same whatever
+    the number of workers and processes and wherever the run was interrupted, see
+    :mod:`mmris.datasets.draws`. Outside of a training a dataset counts how often it
+    gave each item. In test mode an item is an image with all its
     expressions in the order of the annotation file, whatever the sampling.
 
     Args:
@@ -205,7 +208,7 @@ class BaseRefDataset(BaseDataset):
         if not len(items):
             raise self._no_item()
         self._items = items
-        # In shared memory: whichever worker serves an item counts its visit.
+        # In shared memory: whichever worker of a data loader serves an item counts it.
         self._visits = torch.zeros(len(items), dtype=torch.int32)
         self._visits.share_memory_()  # type: ignore[no-untyped-call]  # torch's own
 
@@ -371,9 +374,11 @@ class BaseRefDataset(BaseDataset):
         """Run the pipeline for an item."""
         if self.test_mode:
             return self.pipeline(self.get_data_info(idx))
-        visit = int(self._visits[idx])
-        self._visits[idx] += 1
-        with seeded_random_state(self.seed, idx % len(self), visit):
+        draw = current_draw()
+        if draw is None:  # not one of a training
+            draw = Draw(idx % len(self), int(self._visits[idx]))
+            self._visits[idx] += 1
+        with seeded_random_state(self.seed, *draw):
             return self.pipeline(self.get_data_info(idx))
 
 

@@ -10,7 +10,17 @@ import numpy as np
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+
+def seed_generators(*key: int) -> None:
+    """Seed Python's, NumPy's and torch's generators, those of accelerators as well.
+
+    Args:
+        *key: Non-negative integers that name what is drawn from now on, such as seed,
+            iteration and rank.
+    """
+    torch.manual_seed(_seed_python_and_numpy(key))
 
 
 @contextmanager
@@ -24,15 +34,21 @@ def seeded_random_state(*key: int) -> Iterator[None]:
     Args:
         *key: Non-negative integers that name the draw, such as seed, item and pass.
     """
-    words = np.random.SeedSequence(key).generate_state(4)
     before = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    random.seed(int(words[0]) << 32 | int(words[1]))
-    np.random.seed(words)
+    torch_seed = _seed_python_and_numpy(key)
     # Not torch.manual_seed: that would reseed the accelerators as well.
-    torch.default_generator.manual_seed(int(words[2]) << 32 | int(words[3]))
+    torch.default_generator.manual_seed(torch_seed)
     try:
         yield
     finally:
         random.setstate(before[0])
         np.random.set_state(before[1])
         torch.set_rng_state(before[2])
+
+
+def _seed_python_and_numpy(key: Sequence[int]) -> int:
+    """Seed two of the three, and give what torch is to be seeded with."""
+    words = np.random.SeedSequence(key).generate_state(4)
+    random.seed(int(words[0]) << 32 | int(words[1]))
+    np.random.seed(words)
+    return int(words[2]) << 32 | int(words[3])

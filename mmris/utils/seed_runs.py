@@ -161,7 +161,7 @@ def best_checkpoint(folder: Path) -> Path:
             f"{folder} has no checkpoint after training; have the config's checkpoint "
             "hook save one"
         )
-    return Path(pointer.read_text(encoding="utf-8").strip())
+    return folder / Path(pointer.read_text(encoding="utf-8").strip()).name
 
 
 def write_summary(

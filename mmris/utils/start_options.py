@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmengine.logging import print_log
 
+from .atomic_files import write_atomically
 from .checkpoint import DamagedCheckpointError, load_checkpoint_file
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 # Written at regular intervals or by an interruption; those called best have no
 # optimizer's state.
 _REGULAR = ("iter_*.pth", "epoch_*.pth", "interrupted_*.pth")
+_POINTER = "last_checkpoint"
 _NEEDED = ("meta", "message_hub", "optimizer")
 
 
@@ -41,6 +44,8 @@ def check_checkpoint(path: str, option: str, *, resumed: bool = False) -> str:
             f"no checkpoint file {path!r} ({option}); correct the path"
         )
     contents = load_checkpoint_file(path)
+    if resumed:
+        _check_sums(path)
     lacking = [key for key in _NEEDED if key not in contents]
     if resumed and lacking:
         raise ValueError(
@@ -50,6 +55,26 @@ def check_checkpoint(path: str, option: str, *, resumed: bool = False) -> str:
             "--load-from"
         )
     return path
+
+
+def _check_sums(path: str) -> None:
+    """Refuse a file in which any byte changed; reading alone finds missing ones only.
+
+    Args:
+        path: A checkpoint that can be read.
+
+    Raises:
+        DamagedCheckpointError: A sum that was written with it is another.
+    """
+    if not zipfile.is_zipfile(path):  # the format of torch before 1.6 has no sums
+        return
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise DamagedCheckpointError(
+            f"checkpoint {path} cannot be read: the checksum of {damaged} is wrong. "
+            "The file is damaged; copy it again"
+        )
 
 
 def set_start(cfg: Config, *, resume: str | None, load_from: str | None) -> None:
@@ -84,8 +109,8 @@ def set_start(cfg: Config, *, resume: str | None, load_from: str | None) -> None
 def newest_checkpoint(work_dir: str) -> str | None:
     """The newest checkpoint of a work dir that is whole.
 
-    It is the one that ``last_checkpoint`` names, or the file of this name if the work
-    dir was moved. If that one is gone or damaged, the next older is taken, with a
+    It is the one that ``last_checkpoint`` names, by the file's name: the work dir may
+    have been moved or copied. If it is gone or damaged, the next older is taken, with a
     warning.
 
     Args:
@@ -97,10 +122,10 @@ def newest_checkpoint(work_dir: str) -> str | None:
     Raises:
         FileNotFoundError: ``last_checkpoint`` names one, but there is none.
         DamagedCheckpointError: There are some, none of which is whole.
-        ValueError: Reading it would run code.
+        ValueError: One has no state of a training, or reading it would run code.
     """
     folder = Path(work_dir)
-    pointer = folder / "last_checkpoint"
+    pointer = folder / _POINTER
     files = sorted(
         (file for pattern in _REGULAR for file in folder.glob(pattern)),
         key=lambda file: file.stat().st_mtime,
@@ -108,7 +133,7 @@ def newest_checkpoint(work_dir: str) -> str | None:
     )
     if pointer.is_file():
         named = Path(pointer.read_text(encoding="utf-8").strip())
-        found = named if named.is_file() else folder / named.name
+        found = folder / named.name if (folder / named.name).is_file() else named
         if found.is_file():
             files = [found, *(file for file in files if file.name != found.name)]
         elif not files:
@@ -129,3 +154,17 @@ def newest_checkpoint(work_dir: str) -> str | None:
     if damage is not None:
         raise damage
     return None
+
+
+def point_to_checkpoint(work_dir: str, file: str) -> None:
+    """Write down which checkpoint a run goes on from.
+
+    Args:
+        work_dir: The folder of the run.
+        file: The checkpoint. If it lies there, as it should, its name is written, which
+            stays true when the folder is moved.
+    """
+    path = Path(file)
+    inside = path.parent.resolve() == Path(work_dir).resolve()
+    content = path.name if inside else str(path)
+    write_atomically(Path(work_dir) / _POINTER, content.encode())

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.evaluator import Evaluator
+from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import nn
@@ -14,6 +15,7 @@ from torch.utils.data import DataLoader
 from mmris.engine import (
     AtomicCheckpointHook,
     CheckpointFitHook,
+    ExactResumeHook,
     Interrupted,
     InterruptionHook,
 )
@@ -121,9 +123,7 @@ def test_a_failure_loses_nothing(make_runner, tmp_path, monkeypatch, moment):
         write(path, content)
 
     monkeypatch.setattr(atomic_files, "write_atomically", fail)
-    monkeypatch.setattr(
-        "mmris.engine.hooks.atomic_checkpoint_hook.write_atomically", fail
-    )
+    monkeypatch.setattr("mmris.utils.start_options.write_atomically", fail)
     with pytest.raises(OSError, match="no space left"):
         make_runner(max_iters=8).train()
     expected = ["iter_2.pth", "iter_4.pth"]
@@ -201,16 +201,40 @@ def test_interrupted(make_runner, tmp_path, where, at, name, done):
     assert again.iter == 6
 
 
-def test_an_interrupted_epoch_begins_again(make_runner, tmp_path):
+def test_an_interrupted_epoch_is_finished(make_runner, tmp_path):
     options = {"by_epoch": True, "max_iters": 3, "checkpoint": {"interval": 1}}
     with pytest.raises(Interrupted, match=r"interrupted_iter_7\.pth"):
         make_runner(hooks=[Signal(6, "training")], **options).train()
     last = tmp_path / "run" / "interrupted_iter_7.pth"
     meta = torch.load(last, weights_only=False)["meta"]
-    assert (meta["epoch"], meta["iter"]) == (1, 4)
-    again = make_runner(resume=True, load_from=str(last), **options)
+    assert (meta["epoch"], meta["iter"]) == (1, 7)
+    seen = Seen()
+    hooks = [ExactResumeHook(), seen]
+    again = make_runner(resume=True, load_from=str(last), hooks=hooks, **options)
     again.train()
     assert (again.epoch, again.iter) == (3, 12)
+    assert seen.iterations == [7, 8, 9, 10, 11]
+
+
+class Seen(Hook):
+    """Remembers what was trained."""
+
+    def __init__(self):
+        self.iterations = []
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        self.iterations.append(runner.iter)
+
+
+def test_a_resumed_runner_finds_the_newest_whole_checkpoint(make_runner, tmp_path):
+    """Also without tools/train.py, and after the folder was moved."""
+    make_runner(max_iters=4).train()
+    assert (tmp_path / "run" / "last_checkpoint").read_text() == "iter_4.pth"
+    damaged = tmp_path / "run" / "iter_4.pth"
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    seen = Seen()
+    make_runner(max_iters=5, resume=True, hooks=[ExactResumeHook(), seen]).train()
+    assert seen.iterations == [2, 3, 4]
 
 
 def test_interrupted_without_our_checkpoint_hook(make_runner, tmp_path):

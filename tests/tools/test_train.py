@@ -29,7 +29,7 @@ def scalars(work_dir):
 def test_work_dir_holds_checkpoints_logs_config_and_pictures(trained):
     _, work_dir = trained
     assert (work_dir / "iter_4.pth").is_file()
-    assert Path((work_dir / "last_checkpoint").read_text()) == work_dir / "iter_4.pth"
+    assert (work_dir / "last_checkpoint").read_text() == "iter_4.pth"
     assert len(list(work_dir.glob("best_oIoU_iter_*.pth"))) == 1
     assert (work_dir / "trained0.py").is_file()
     assert list(work_dir.glob("*/vis_data/events.out.tfevents.*"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 
 import numpy as np
@@ -169,3 +170,40 @@ class TinyModel(BaseModel):
             masks = (rows > 0).repeat(len(sample.expressions), 1, 1)
             sample.pred_sem_seg = PixelData(data=masks)
         return data_samples
+
+
+RANDOM = """
+pipeline = [dict(type="TinyChange"), dict(type="TinyPack")]
+train_dataloader = dict(dataset=dict(pipeline=pipeline))
+model = dict(type="TinyRandomModel")
+optim_wrapper = dict(optimizer=dict(_delete_=True, type="AdamW", lr=0.05))
+custom_hooks = [dict(type="EMAHook", momentum=0.1)]
+visualizer = dict(vis_backends=[dict(type="LocalVisBackend")])
+"""
+
+
+@TRANSFORMS.register_module()
+class TinyChange(BaseTransform):
+    """Changes a picture by all three generators."""
+
+    def transform(self, results):
+        factor = (random.random() + np.random.rand() + torch.rand(1).item()) / 3
+        results["img"] = (results["img"] * factor).astype(np.uint8)
+        return results
+
+
+@MODELS.register_module()
+class TinyRandomModel(TinyModel):
+    """Draws from all three generators in training."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Sequential(
+            nn.Conv2d(3, 8, 3, padding=1), nn.Dropout(0.5), nn.Conv2d(8, 1, 1)
+        )
+
+    def forward(self, inputs, data_samples=None, mode="tensor"):
+        result = super().forward(inputs, data_samples, mode)
+        if mode == "loss":
+            result["loss"] = result["loss"] * (1 + random.random() + np.random.rand())
+        return result

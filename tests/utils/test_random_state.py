@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from mmris.utils import seeded_random_state
+from mmris.utils.random_state import seed_generators
 
 
 def draw():
@@ -44,3 +45,16 @@ def test_state_comes_back_after_an_error():
     except KeyError:
         pass
     assert np.random.rand() == expected
+
+
+def test_all_generators_are_seeded_for_good():
+    seed_generators(0, 5, 1)
+    first = draw()
+    seed_generators(0, 5, 1)
+    assert draw() == first
+    others = []
+    for key in ((0, 5, 0), (0, 6, 1), (1, 5, 1)):
+        seed_generators(*key)
+        others.append(draw())
+    for other in others:
+        assert all(a != b for a, b in zip(first, other, strict=True))

@@ -5,7 +5,12 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmris.utils.start_options import check_checkpoint, newest_checkpoint, set_start
+from mmris.utils.start_options import (
+    check_checkpoint,
+    newest_checkpoint,
+    point_to_checkpoint,
+    set_start,
+)
 
 STATE = {"state_dict": {}, "meta": {}, "message_hub": {}, "optimizer": {}}
 
@@ -56,6 +61,37 @@ def test_an_older_checkpoint_serves_where_the_newest_is_damaged(tmp_path):
     (tmp_path / "iter_3.pth").write_bytes(b"")
     with pytest.raises(ValueError, match=r"iter_9.pth cannot be read: .*cut off"):
         newest_checkpoint(tmp_path)
+
+
+def test_a_copied_work_dir_goes_on_from_its_own_checkpoint(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, 5, pointer=tmp_path / "a" / "iter_5.pth")
+    assert newest_checkpoint(tmp_path / "b") == str(tmp_path / "b" / "iter_5.pth")
+
+
+def test_a_changed_byte_is_found(tmp_path):
+    torch.save(
+        {**STATE, "state_dict": {"a": torch.zeros(1000)}}, tmp_path / "iter_9.pth"
+    )
+    content = bytearray((tmp_path / "iter_9.pth").read_bytes())
+    content[content.index(bytes(1000)) + 500] = 1  # within the zeros
+    write(tmp_path, 5, pointer="iter_9.pth")
+    (tmp_path / "iter_9.pth").write_bytes(content)
+    assert Path(newest_checkpoint(tmp_path)).name == "iter_5.pth"
+    with pytest.raises(ValueError, match=r"the checksum of \S+ is wrong"):
+        check_checkpoint(str(tmp_path / "iter_9.pth"), "--resume", resumed=True)
+
+
+def test_the_pointer_is_relative_inside_the_work_dir(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for file, expected in (
+        ("run/iter_5.pth", "iter_5.pth"),
+        (str(tmp_path / "run" / "iter_6.pth"), "iter_6.pth"),
+        ("elsewhere/iter_5.pth", "elsewhere/iter_5.pth"),
+    ):
+        point_to_checkpoint("run", file)
+        assert (tmp_path / "run" / "last_checkpoint").read_text() == expected
 
 
 def test_a_named_checkpoint_that_is_gone(tmp_path):

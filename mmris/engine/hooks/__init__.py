@@ -3,6 +3,8 @@ from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .channels_last_hook import ChannelsLastHook
 from .checkpoint_fit_hook import CheckpointFitHook
 from .compile_hook import CompileHook
+from .due_validation_hook import DueValidationHook
+from .exact_resume_hook import ExactResumeHook
 from .interruption_hook import InterruptionHook
 from .leak_warning_hook import LeakWarningHook
 from .shared_buffers_hook import SharedBuffersHook
@@ -15,6 +17,8 @@ __all__ = [
     "ChannelsLastHook",
     "CheckpointFitHook",
     "CompileHook",
+    "DueValidationHook",
+    "ExactResumeHook",
     "InterruptionHook",
     "LeakWarningHook",
     "RefVisualizationHook",

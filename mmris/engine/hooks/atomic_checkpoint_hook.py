@@ -9,7 +9,8 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 
 from mmris.registry import HOOKS
-from mmris.utils.atomic_files import BACKEND, write_atomically
+from mmris.utils.atomic_files import BACKEND
+from mmris.utils.start_options import point_to_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,13 +80,10 @@ class AtomicCheckpointHook(CheckpointHook):
         Returns:
             The file.
         """
+        meta = {"epoch": runner.epoch, "iter": done}
         if self.by_epoch:
-            # MMEngine goes on at the start of an epoch: with the weights of now.
-            start = runner.epoch * len(runner.train_dataloader)
-            meta = {"epoch": runner.epoch, "iter": start}
             self._write(runner, f"interrupted_iter_{done}.pth", meta)
         elif Path(self.last_ckpt or "").name != self.filename_tmpl.format(done):
-            meta = {"epoch": runner.epoch, "iter": done}
             self._save_checkpoint_with_step(runner, done, meta)
         return str(self.last_ckpt)
 
@@ -115,8 +113,7 @@ class AtomicCheckpointHook(CheckpointHook):
             backend_args=self.backend_args,
         )
         if is_main_process():
-            pointer = Path(runner.work_dir) / "last_checkpoint"
-            write_atomically(pointer, self.last_ckpt.encode())
+            point_to_checkpoint(runner.work_dir, self.last_ckpt)
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, float]) -> None:
         if not self.save_best:

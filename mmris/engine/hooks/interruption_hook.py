@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from mmengine.dist import all_reduce, barrier, is_distributed, is_main_process
 from mmengine.hooks import EMAHook, Hook
+from mmengine.optim import OptimWrapper
 from mmengine.runner import loops
 
 from mmris.engine.interruption import Interrupted
 from mmris.engine.stop_signals import ShieldedWorker, StopSignals
 from mmris.registry import HOOKS
-from mmris.utils.atomic_files import BACKEND, write_atomically
+from mmris.utils.atomic_files import BACKEND
+from mmris.utils.start_options import point_to_checkpoint
 
 from .atomic_checkpoint_hook import AtomicCheckpointHook
 
@@ -28,8 +30,8 @@ class InterruptionHook(Hook):
     """Saves a checkpoint after the running iteration and leaves training.
 
     The processes of a job agree on the iteration, whichever of them the signal reached.
-    A validation is left as well; it is not repeated when the run goes on. Training by
-    epochs begins the running epoch again, from the weights that were reached.
+    Where a step takes the gradients of several batches, it is finished first. A
+    validation is left as well; ``DueValidationHook`` makes up for it.
 
     Raises:
         Interrupted: From the training loop, when the state is saved.
@@ -80,6 +82,8 @@ class InterruptionHook(Hook):
         Raises:
             Interrupted: If asked to.
         """
+        if not _finished_step(runner):
+            return  # a checkpoint would lose the gradients summed up so far
         number = self._agreed_signal()
         if number:
             self._leave(runner, number, done=runner.iter + 1)
@@ -147,6 +151,12 @@ def _is_training(frame: FrameType | None) -> bool:
     return False
 
 
+def _finished_step(runner: Runner) -> bool:
+    """Whether no gradients wait for those of further batches."""
+    wrapper = runner.optim_wrapper
+    return not isinstance(wrapper, OptimWrapper) or bool(wrapper.should_update())
+
+
 def _save(runner: Runner, done: int) -> str:
     """Save where no hook of ours does; MMEngine's own knows no such occasion."""
     file = Path(runner.work_dir) / f"interrupted_iter_{done}.pth"
@@ -158,6 +168,5 @@ def _save(runner: Runner, done: int) -> str:
         backend_args={"backend": BACKEND},
     )
     if is_main_process():
-        pointer = Path(runner.work_dir) / "last_checkpoint"
-        write_atomically(pointer, str(file).encode())
+        point_to_checkpoint(runner.work_dir, str(file))
     return str(file)
