@@ -5,6 +5,7 @@ A training then starts in a tenth of a second instead of in ten.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -53,11 +54,13 @@ class Fork:
             yapf_api.FormatCode = lambda text, style_config: (text, True)
             code = action()
         except BaseException:  # whatever ends it is its exit code
-            traceback.print_exc()
+            with contextlib.suppress(BaseException):
+                traceback.print_exc()
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
+            with contextlib.suppress(BaseException):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(code)  # whatever happens: it must not go on as the test
 
     @property
     def text(self) -> str:

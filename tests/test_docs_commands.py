@@ -38,6 +38,7 @@ NOT_RUN = {
     "tools/slurm_": "Slurm",
     "tools/dist_": "long: tests/tools/test_train.py starts two processes",
     "tools/analysis_tools/study.py": "long: tests/tools/test_study.py trains a row",
+    "pytest tests/tools -k": "long: they are tests themselves",
     "tools/train_seeds.py": "long: tests/tools/test_train_seeds.py trains two seeds",
     "backbone_to_mmris.py": "weights: its test in tests/tools has small ones",
     "tools/deployment/export.py": "long: tests/deployment exports",

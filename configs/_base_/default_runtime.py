@@ -31,6 +31,8 @@ default_hooks = dict(
     exact_resume=dict(type="ExactResumeHook"),
     interruption=dict(type="InterruptionHook"),
     due_validation=dict(type="DueValidationHook"),
+    finite_loss=dict(type="FiniteLossHook"),
+    run_record=dict(type="RunRecordHook"),
     leak_warning=dict(type="LeakWarningHook"),
     shared_buffers=dict(type="SharedBuffersHook"),
     visualization=dict(

@@ -15,7 +15,7 @@ class Interrupted(Exception):  # noqa: N818 (no error: what was asked for was do
         checkpoint: File to go on from.
 
     Attributes:
-        exit_code: What a program that a signal ended returns, 130 or 143.
+        exit_code: What a program that a signal ended returns: 130, 143 or 138.
     """
 
     def __init__(self, number: int, checkpoint: str) -> None:

@@ -1,4 +1,4 @@
-"""Turns Ctrl-C and SIGTERM into a wish that training grants at the next safe moment."""
+"""Turns signals into a wish that training grants at the next safe moment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+NAMES = {
+    signal.SIGINT: "Ctrl-C",
+    signal.SIGTERM: "SIGTERM",
+    signal.SIGUSR1: "SIGUSR1",  # what Slurm sends before a time limit, if asked to
+}
 
 
 class StopSignals:
@@ -97,6 +101,7 @@ class ShieldedWorker:
             worker: Its number.
         """
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
         # Handlers do not learn who sent a signal; a thread that waits for it does.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -50,5 +50,15 @@ class AtomicLocalBackend(LocalBackend):
         Args:
             obj: The content.
             filepath: The file.
+
+        Raises:
+            OSError: The disk is full, or the folder cannot be written.
         """
-        write_atomically(filepath, obj)
+        try:
+            write_atomically(filepath, obj)
+        except OSError as error:
+            raise OSError(
+                f"{filepath} cannot be written: {error.strerror or error}. What was "
+                "saved before is whole. Make room, or let the folder be written, and "
+                "go on with --resume"
+            ) from error

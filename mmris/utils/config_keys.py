@@ -48,6 +48,8 @@ HOOK_NAMES = (
     "exact_resume",
     "interruption",
     "due_validation",
+    "finite_loss",
+    "run_record",
     "leak_warning",
     "shared_buffers",
     "visualization",

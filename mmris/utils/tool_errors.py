@@ -8,6 +8,8 @@ its traceback.
 
 from __future__ import annotations
 
+import errno
+import logging
 import re
 import sys
 import traceback
@@ -30,6 +32,14 @@ _BUILDING = (
     AssertionError,
     RuntimeError,
 )
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+# What gloo, NCCL and torch's store say when a peer is gone.
+_LOST_PEER = re.compile(
+    r"Connection (closed|reset) by (remote )?peer|connection was closed|Broken pipe|"
+    r"remote process exited|NCCL communicator was aborted",
+    re.IGNORECASE,
+)
+_DEAD_WORKER = re.compile(r"DataLoader worker \(pid.*?(?=\. |\.$|$)")
 _FRAME = re.compile(r'^ *File "(?P<file>.+)", line \d+, in .+$')
 
 
@@ -43,6 +53,8 @@ def run_tool(action: Callable[[], int], *, debug: bool) -> int:
     Returns:
         What the tool returned; 2 after an error; 130 after Ctrl-C.
     """
+    # A log line that finds the disk full is lost; what follows says so in one line.
+    logging.raiseExceptions = debug
     try:
         return action()
     except KeyboardInterrupt:
@@ -79,11 +91,36 @@ def explain(error: BaseException) -> str | None:
         return _one_line(message) if _is_deliberate(frames) else None
     if _is_deliberate(frames):
         return _one_line(message)
+    outside = _of_the_machine(error, message)
+    if outside is not None:
+        return _one_line(outside)
     if isinstance(error, _BUILDING) and not running:
         kind = "" if isinstance(error, OSError) else f"{type(error).__name__}: "
         if isinstance(error, KeyError) and " " not in message:
             message = f"there is no {message!r} ({_place(frames)})"
         return _one_line(f"{kind}{message or _place(frames)} (--debug shows where)")
+    return None
+
+
+def _of_the_machine(error: BaseException, message: str) -> str | None:
+    """What neither mmris nor its user's files are to blame for."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return (
+            f"a file cannot be written: {message}. Make room, or let the work dir be "
+            "written, and go on with --resume"
+        )
+    dead = _DEAD_WORKER.search(message)
+    if isinstance(error, RuntimeError) and dead is not None:
+        return (
+            f"a worker that loads data died: {dead[0]}. One that is killed most often "
+            "had no memory left: lower num_workers or batch_size of the data loader, "
+            "or raise the memory of the job, and go on with --resume"
+        )
+    if isinstance(error, RuntimeError) and _LOST_PEER.search(message):
+        return (
+            "another process of this job is gone; its own message, or that of what "
+            f"started it, says why. Go on with --resume ({message[:200]})"
+        )
     return None
 
 

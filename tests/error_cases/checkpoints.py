@@ -1,12 +1,16 @@
 """Checkpoints."""
 
+from types import SimpleNamespace
+
 import torch
 from mmengine.config import Config
 from mmengine.runner.checkpoint import _load_checkpoint
 from torch import nn
 
+from mmris.engine import AtomicCheckpointHook, ExactResumeHook
 from mmris.models.text_encoders import EmbeddingTextEncoder
 from mmris.utils import check_fit, load_checkpoint_file
+from mmris.utils.atomic_files import AtomicLocalBackend
 from mmris.utils.checkpoint_fit import check_start
 from mmris.utils.start_options import newest_checkpoint, set_start
 from tests import hostile_checkpoints
@@ -74,6 +78,30 @@ def both(folder):
     set_start(Config({}), resume="a.pth", load_from="b.pth")
 
 
+@error("A byte of the checkpoint changed, and `--resume` names it")
+def changed_byte(folder):
+    torch.save({"state_dict": {"weight": torch.zeros(1000)}}, folder / "iter_9.pth")
+    content = bytearray((folder / "iter_9.pth").read_bytes())
+    content[content.index(bytes(1000)) + 500] = 1  # within the zeros
+    (folder / "iter_9.pth").write_bytes(content)
+    set_start(Config({}), resume=str(folder / "iter_9.pth"), load_from=None)
+
+
+@error("The disk is full, or the work dir read-only, when a checkpoint is written")
+def full_disk(folder):
+    (folder / "run").write_text("a file in its place")
+    AtomicLocalBackend().put(b"", folder / "run" / "iter_9.pth")
+
+
+@error("Checkpoints come between the batches of one step")
+def within_a_step(folder):
+    hook = AtomicCheckpointHook(interval=3, by_epoch=False)
+    wrapper = SimpleNamespace(_accumulative_counts=2)
+    ExactResumeHook().before_train(
+        SimpleNamespace(hooks=[hook], optim_wrapper=wrapper, max_iters=9)
+    )
+
+
 @error("All checkpoints of the work dir are gone")
 def all_gone(folder):
     (folder / "last_checkpoint").write_text("run/iter_9.pth")
@@ -107,7 +135,7 @@ def damaged_newest(folder):
     assert newest_checkpoint(str(folder)) == str(folder / "iter_3.pth")
 
 
-@behaviour("The work dir was moved or renamed")
+@behaviour("The work dir was moved, renamed or copied")
 def moved(folder):
     torch.save(STATE, folder / "iter_9.pth")
     (folder / "last_checkpoint").write_text("/elsewhere/iter_9.pth")

@@ -11,6 +11,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(Path(__file__).parent))
 
 import tiny_run  # noqa: E402  (it lies beside this file)
+from resumed_runs import train, write  # noqa: E402, F401  (fixtures)
 
 from tests.load_tool import load_tool  # noqa: E402
 

@@ -199,7 +199,7 @@ class TinyRandomModel(TinyModel):
     def __init__(self):
         super().__init__()
         self.conv = nn.Sequential(
-            nn.Conv2d(3, 8, 3, padding=1), nn.Dropout(0.5), nn.Conv2d(8, 1, 1)
+            nn.Conv2d(3, 128, 3, padding=1), nn.Dropout(0.5), nn.Conv2d(128, 1, 1)
         )
 
     def forward(self, inputs, data_samples=None, mode="tensor"):

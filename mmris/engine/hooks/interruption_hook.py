@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end training with a checkpoint to go on from."""
+"""Ctrl-C, SIGTERM and SIGUSR1 end training with a checkpoint to go on from."""
 
 from __future__ import annotations
 
