@@ -63,11 +63,19 @@ def run_tool(action: Callable[[], int], *, debug: bool) -> int:
         sys.stderr.write("stopped by Ctrl-C\n")
         return 130
     except Exception as error:
-        line = None if debug else explain(error)
+        line = None if debug else _explain_undisturbed(error)
         if line is None:
             raise
         sys.stderr.write(f"error: {line}\n")
         return WRONG_USE
+
+
+def _explain_undisturbed(error: BaseException) -> str | None:
+    try:
+        return explain(error)
+    except RuntimeError as again:
+        # torch tells of a dead worker when a child ends, wherever the program is then.
+        return explain(again)
 
 
 def explain(error: BaseException) -> str | None:
