@@ -8,9 +8,9 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).resolve().parent
-# mmris/.mim has links to configs, tools and model-index.yml. Their contents go into the
-# wheel there: openmim looks for them under that name, and so does MMEngine for a base
-# config such as "mmris::baseline/baseline_tiny_shapes.py".
+# mmris/.mim has links to configs, tools, weights and model-index.yml. Their contents go
+# into the wheel there: openmim looks for them under that name, and so does MMEngine for
+# a base config such as "mmris::baseline/baseline_tiny_shapes.py".
 SHIPPED = [
     ".mim/model-index.yml",
     ".mim/configs/**/*.py",
@@ -18,6 +18,8 @@ SHIPPED = [
     ".mim/configs/**/*.md",
     ".mim/tools/**/*.py",
     ".mim/tools/**/*.sh",
+    ".mim/weights/*.md",
+    ".mim/weights/*.safetensors",
 ]
 
 
@@ -73,6 +75,7 @@ setup(
     keywords="computer vision, referring image segmentation, MMSegmentation",
     packages=find_packages(include=["mmris", "mmris.*"]),
     package_data={"mmris": SHIPPED},
+    entry_points={"console_scripts": ["mmris = mmris.cli:main"]},
     python_requires=">=3.10,<3.13",
     install_requires=read_requirements("runtime")[""],
     extras_require=read_extras(),

@@ -34,10 +34,11 @@ sys.exit(int(answer) if answer else "the program died")
 
 
 def write_client(folder: Path, address: Path) -> None:
-    """Write a ``python`` and a ``pytest`` into a folder that goes first in PATH."""
+    """Write ``python``, ``pytest`` and ``mmris`` into a folder that goes first in PATH."""
     client = folder / "client.py"
     client.write_text(CLIENT.format(socket=str(address)))
-    for name, start in (("python", ""), ("pytest", "-m pytest ")):
+    starts = {"python": "", "pytest": "-m pytest ", "mmris": "-m mmris.cli "}
+    for name, start in starts.items():
         script = folder / name
         script.write_text(
             f'#!/bin/sh\nexec "{sys.executable}" -IS "{client}" {start}"$@"\n'

@@ -46,6 +46,7 @@ NOT_RUN = {
     "baseline_r50-lstm_1xb8-40k_refcoco-320.py": "data: RefCOCO",
     "dataset_tools/prepare.py": "data: the archives of RefCOCO",
     "dataset_tools/refs_to_json.py data/refcoco": "data: RefCOCO",
+    "publish_model.py": "long: tests/tools/test_publish_model.py publishes small models",
 }
 # Whole programs that run for minutes, though nothing in them can be shortened.
 WHOLE_SUITE = re.compile(r"^pytest( -[mn] \S+)*$")
@@ -92,7 +93,8 @@ def shortened(command):
     # The two iterations that training is cut down to are also those of its checkpoints.
     command = re.sub(r"iter_\d+\.pth", "iter_2.pth", command)
     command = re.sub(r"(--num-\w+) \d+", r"\1 4", command)
-    if "/train.py " in command and "--help" not in command:
+    trains = "/train.py " in command or command.startswith("mmris train ")
+    if trains and "--help" not in command:
         command = re.sub(r" --max-iters \d+", "", command)
         parts = re.match(r"([^#|>&]*)(.*)", command, flags=re.DOTALL)
         command = f"{parts[1].rstrip()} --max-iters 2 {parts[2]}".rstrip()
@@ -237,7 +239,9 @@ def test_commands_are_marked_as_such(page):
     """Otherwise nothing would run them."""
     for language, block in blocks_of(page):
         if language not in ("bash", "python"):
-            starts = re.findall(r"^(?:\$ )?(python|pip|bash|pytest) ", block, re.M)
+            starts = re.findall(
+                r"^(?:\$ )?(python|pip|bash|pytest|mmris) ", block, re.M
+            )
             assert not starts, f"mark this block as bash:\n{block}"
 
 

@@ -16,6 +16,7 @@ SOURCES = (
     "mmris",
     "requirements",
     "tools",
+    "weights",
     "LICENSE",
     "MANIFEST.in",
     "README.md",
@@ -23,7 +24,7 @@ SOURCES = (
     "requirements.txt",
     "setup.py",
 )
-SHIPPED = ("configs", "tools", "model-index.yml")
+SHIPPED = ("configs", "tools", "weights", "model-index.yml")
 CONFIG = "configs/baseline/baseline_tiny_shapes.py"
 
 # Runs tools of the wheel one after the other and tells where each module came from.

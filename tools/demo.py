@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
-import tempfile
-import unicodedata
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PIL import Image
 
 from mmris.apis import RefSegInferencer
 from mmris.apis.pairing import pair
 from mmris.apis.pictures import to_bgr
+from mmris.apis.result_files import (
+    draw_results,
+    make_folder,
+    overlay_names,
+    score_in_words,
+)
 from mmris.utils import trusted_checkpoints
+from mmris.utils.file_names import printable, slug
 from mmris.utils.tool_errors import run_tool
-from mmris.visualization import RefSegVisualizer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mmris.apis import RefSegPrediction
-
-MAX_SLUG = 40
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -96,73 +96,24 @@ def demo(args: argparse.Namespace) -> int:
     with trusted_checkpoints() if args.trust_checkpoint else nullcontext():
         segment = RefSegInferencer(args.config, args.checkpoint, args.device)
     prediction = segment(picture, args.expressions, channel_order="bgr")
-    visualizer = RefSegVisualizer(
-        "demo", alpha=args.opacity, min_side=512, max_side=1280
-    )
     stem = slug(Path(args.image).stem) or "image"
     for name, rows in pictures(stem, prediction):
-        notes = [score_in_words(prediction, row) for row in rows]
-        overlay = visualizer.draw_overlay(
-            np.ascontiguousarray(picture[..., ::-1]),
-            prediction.masks[rows],
-            [prediction.expressions[row] for row in rows],
-            notes=notes,
-        )
+        overlay = draw_results(picture, prediction, rows, alpha=args.opacity)
         Image.fromarray(overlay).save(folder / name)
         print(f"wrote {folder / name}")
         if name != f"{stem}_all.png":
             share = 100 * prediction.masks[rows[0]].mean()
             words = printable(prediction.expressions[rows[0]])
-            print(f"  {words!r}: {notes[0]}, {share:.1f} % of the image")
+            note = score_in_words(prediction, rows[0])
+            print(f"  {words!r}: {note}, {share:.1f} % of the image")
     return 0
-
-
-def make_folder(path: str) -> Path:
-    """Make a folder that files can be written into."""
-    folder = Path(path)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise OSError(
-            f"the folder {path} cannot be written ({error.strerror}); choose another "
-            "with --out-dir"
-        ) from error
-    return folder
 
 
 def pictures(stem: str, prediction: RefSegPrediction) -> list[tuple[str, list[int]]]:
     """Names of the overlays, and the rows of the prediction that are on each."""
-    count = len(prediction.expressions)
-    digits = len(str(count))
-    names = []
-    for row, expression in enumerate(prediction.expressions):
-        parts = [stem, f"{row + 1:0{digits}d}", slug(expression)]
-        names.append(("_".join(part for part in parts if part) + ".png", [row]))
-    return [*names, (f"{stem}_all.png", list(range(count)))]
-
-
-def score_in_words(prediction: RefSegPrediction, row: int) -> str:
-    """The score of an expression, or that its mask is empty."""
-    if not prediction.masks[row].any():
-        return "nothing found"
-    return f"score {prediction.scores[row]:.2f}"
-
-
-def slug(text: str) -> str:
-    """A part of a file name that every system takes; empty if no letter is left."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    words = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")
-    if len(words) <= MAX_SLUG:
-        return words
-    # Between words where possible.
-    return words[: MAX_SLUG + 1].rpartition("-")[0] or words[:MAX_SLUG]
-
-
-def printable(text: str) -> str:
-    """A text short enough for a line of the terminal."""
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    starts = overlay_names(stem, prediction.expressions)
+    names = [(f"{start}.png", [row]) for row, start in enumerate(starts)]
+    return [*names, (f"{stem}_all.png", list(range(len(starts))))]
 
 
 if __name__ == "__main__":

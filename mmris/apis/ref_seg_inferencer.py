@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -15,6 +16,7 @@ from .inference_pipeline import inference_pipeline
 from .init_model import init_model
 from .pairing import pair
 from .pictures import to_bgr
+from .published_checkpoint import published_checkpoint
 from .ref_seg_prediction import RefSegPrediction
 
 if TYPE_CHECKING:
@@ -40,12 +42,16 @@ class RefSegInferencer:
         checkpoint: Path of a checkpoint written by training; None leaves the weights
             random, with a warning.
         device: Such as ``"cpu"`` or ``"cuda:1"``; None takes a GPU if there is one.
+        model: Name of a model of the model index that has trained weights, instead of
+            config and checkpoint.
+        threshold: Probability above which a pixel belongs to the mask; None takes that
+            of the config.
 
     Raises:
         FileNotFoundError: Config or checkpoint is not there.
         TypeError: The model is no RefSegmentor.
-        ValueError: Neither config nor checkpoint is given, they do not fit, or there is
-            no such device.
+        ValueError: Neither config nor checkpoint nor a model is given, they do not fit,
+            there is no such model or device, or the threshold is no probability.
 
     Example:
         >>> from mmris.apis import RefSegInferencer
@@ -62,9 +68,21 @@ class RefSegInferencer:
         config: str | Path | Config | None = None,
         checkpoint: str | Path | None = None,
         device: str | torch.device | None = None,
+        *,
+        model: str | None = None,
+        threshold: float | None = None,
     ) -> None:
         self.device = _select_device(device)
+        if model is not None:
+            if config is not None or checkpoint is not None:
+                raise ValueError(
+                    f"model {model!r} is given beside config or checkpoint, and has "
+                    "both itself; give one or the other"
+                )
+            checkpoint = published_checkpoint(model)
         self.model = init_model(config, checkpoint, self.device)
+        if threshold is not None:
+            self.model.settings = replace(self.model.settings, threshold=threshold)
         self.pipeline = inference_pipeline(self.model.cfg)
 
     @overload

@@ -14,6 +14,8 @@ import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import get_torch_safe_globals
 
+from .weight_archive import ENDING, read_weights
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -63,7 +65,9 @@ def _plain_globals() -> list[Any]:
 def load_checkpoint_file(path: str | Path, map_location: Any = "cpu") -> dict[str, Any]:
     """Read a checkpoint: tensors, plain values and MMEngine's own log buffers only.
 
-    Inside :func:`trusted_checkpoints` anything is read.
+    Inside :func:`trusted_checkpoints` anything is read. Files ``.safetensors``, which
+    can hold nothing else, are read as :func:`mmris.utils.weight_archive.read_weights`
+    does.
 
     Args:
         path: The file.
@@ -83,6 +87,8 @@ def load_checkpoint_file(path: str | Path, map_location: Any = "cpu") -> dict[st
             f"no checkpoint at {path}; correct the path in the option or config key "
             "that names it"
         )
+    if Path(path).suffix == ENDING:
+        return _read_safetensors(Path(path), map_location)
     try:
         if _trusted.get():
             contents = torch.load(path, map_location=map_location, weights_only=False)
@@ -117,6 +123,15 @@ def load_checkpoint_file(path: str | Path, map_location: Any = "cpu") -> dict[st
             "weights; give a file written by training or by torch.save of a state dict"
         )
     return contents
+
+
+def _read_safetensors(path: Path, map_location: Any) -> dict[str, Any]:
+    # The other forms that torch.load takes are for files of several devices.
+    simple = isinstance(map_location, (str, torch.device))
+    try:
+        return read_weights(path, str(map_location) if simple else "cpu")
+    except ValueError as error:
+        raise DamagedCheckpointError(f"checkpoint {error}") from error
 
 
 def _needs_code(error: Exception) -> bool:

@@ -28,7 +28,7 @@ STORES = (r"(\S+\:)?s3://", r"(\S+\:)?petrel://", "pavi://")
 
 
 def make_loading_safe() -> None:
-    """Replace MMEngine's loaders by those below; importing mmris does it."""
+    """Replace MMEngine's loaders by those below; mmris.utils does it when imported."""
     for prefixes, loader in (
         ("", load_from_file),
         (("http://", "https://"), load_from_address),

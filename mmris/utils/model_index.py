@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from mmengine.fileio import load
 from .config import PACKAGE_CONFIGS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 SOURCES = ("paper", "ours")
@@ -59,6 +61,19 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Weights:
+    """Where trained weights are.
+
+    Attributes:
+        address: A path or an address.
+        sha256: Checksum of the file.
+    """
+
+    address: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class IndexedModel:
     """A config with its results.
 
@@ -67,12 +82,14 @@ class IndexedModel:
         method: Its method.
         config: The config's path.
         results: None if nobody has published or measured any.
+        weights: Trained ones; None if there are none.
     """
 
     name: str
     method: str
     config: Path
     results: tuple[Result, ...]
+    weights: Weights | None = None
 
     @property
     def headline(self) -> str:
@@ -105,8 +122,49 @@ def read_model_index(root: Path | None = None) -> list[IndexedModel]:
                 for result in entry["Results"]
             )
             method, config = entry["In Collection"], root / entry["Config"]
-            models.append(IndexedModel(entry["Name"], method, config, results))
+            weights = _weights(entry, root, f"{file}, {entry['Name']}")
+            models.append(IndexedModel(entry["Name"], method, config, results, weights))
     return models
+
+
+def find_model(name: str, models: Sequence[IndexedModel]) -> IndexedModel:
+    """The model of a name that has trained weights.
+
+    Args:
+        name: Its name.
+        models: All.
+
+    Raises:
+        ValueError: There is none, or it has no weights; the message names those that
+            have.
+    """
+    known = {model.name: model for model in models}
+    trained = [model.name for model in models if model.weights is not None]
+    offer = f"{', '.join(trained) or 'none yet'} (model)"
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {close[0]}?" if close else "."
+        raise ValueError(
+            f"there is no model {name!r:.80}{hint} With trained weights: {offer}; "
+            "all: 'mmris models'"
+        )
+    if known[name].weights is None:
+        raise ValueError(
+            f"the model {name} has no trained weights. Train it ('mmris train "
+            f"{known[name].config}') and give the checkpoint; with weights: {offer}"
+        )
+    return known[name]
+
+
+def _weights(entry: dict[str, Any], root: Path, where: str) -> Weights | None:
+    address, sha256 = entry.get("Weights"), entry.get("SHA256")
+    if address is None:
+        return None
+    if not isinstance(sha256, str):
+        raise ValueError(f"{where}: Weights need SHA256, the checksum of the file")
+    if "://" not in address:
+        address = str(root / address)
+    return Weights(address, sha256)
 
 
 def _load(file: Path) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .model_index import DATASETS, SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from .model_index import IndexedModel, Result
 
@@ -48,6 +48,14 @@ def results_text(models: Sequence[IndexedModel]) -> str:
             blocks += [
                 f"`{model.name}` by `{result.command}`." for model, result in chosen
             ]
+    trained = [
+        f"[{m.name}](../../weights/{Path(m.weights.address).name})"
+        for m in models
+        if m.weights is not None
+    ]
+    if trained:
+        what = "Trained weights, for `mmris segment --model NAME` and the like"
+        blocks.append(f"{what}: {', '.join(trained)}.")
     silent = [f"[{m.name}]({m.config.name})" for m in models if not m.results]
     if silent:
         blocks.append(f"No numbers, neither published nor ours: {', '.join(silent)}.")

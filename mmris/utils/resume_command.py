@@ -13,7 +13,7 @@ def resume_command(program: str, arguments: Sequence[str]) -> str:
     """The command that continues a run.
 
     Args:
-        program: The program that ran, such as ``tools/train.py``.
+        program: The program that ran, such as ``tools/train.py`` or ``mmris train``.
         arguments: What it was given.
 
     Returns:
@@ -32,4 +32,5 @@ def resume_command(program: str, arguments: Sequence[str]) -> str:
     launched = any(word.split("=")[0] == "--launcher" for word in kept)
     if launched and "none" not in " ".join(kept):
         return "the command that started this job, with --resume added"
-    return shlex.join(["python", program, *kept, "--resume"])
+    start = ["python", program] if program.endswith(".py") else program.split()
+    return shlex.join([*start, *kept, "--resume"])

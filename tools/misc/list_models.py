@@ -38,12 +38,15 @@ COLUMNS = (
 )
 
 
-def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the command line."""
     parser = argparse.ArgumentParser(
         description="List all models with their results.", allow_abbrev=False
     )
     parser.add_argument("--method", metavar="NAME", help="only those of this method")
+    parser.add_argument(
+        "--weights", action="store_true", help="only those with trained weights"
+    )
     parser.add_argument(
         "--json", action="store_true", help="print JSON, with all numbers"
     )
@@ -55,7 +58,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--debug", action="store_true", help="show the traceback of every error"
     )
-    return parser.parse_args(argv)
+    return parser
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    return make_parser().parse_args(argv)
 
 
 def of_method(models: Sequence[IndexedModel], method: str) -> list[IndexedModel]:
@@ -141,6 +149,7 @@ def as_dict(model: IndexedModel) -> dict[str, Any]:
         "text_encoder": text,
         "backbone": backbone,
         "results": [asdict(result) for result in model.results],
+        "weights": None if model.weights is None else asdict(model.weights),
     }
 
 
@@ -176,6 +185,8 @@ def list_models(args: argparse.Namespace) -> int:
     models = read_model_index()
     if args.method is not None:
         models = of_method(models, args.method)
+    if args.weights:
+        models = [model for model in models if model.weights is not None]
     if args.update_readmes:
         update_readmes(models)
     elif args.json:
