@@ -34,7 +34,7 @@ sys.exit(int(answer) if answer else "the program died")
 
 
 def write_client(folder: Path, address: Path) -> None:
-    """Write ``python``, ``pytest`` and ``mmris`` into a folder that goes first in PATH."""
+    """Write ``python``, ``pytest``, ``mmris`` into a folder that goes first in PATH."""
     client = folder / "client.py"
     client.write_text(CLIENT.format(socket=str(address)))
     starts = {"python": "", "pytest": "-m pytest ", "mmris": "-m mmris.cli "}
