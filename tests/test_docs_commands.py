@@ -241,8 +241,6 @@ def test_commands_are_marked_as_such(page):
         if language not in ("bash", "python"):
             programs = r"^(?:\$ )?(python|pip|bash|pytest|mmris) "
             starts = re.findall(programs, block, re.M)
-                r"^(?:\$ )?(python|pip|bash|pytest|mmris) ", block, re.M
-            )
             assert not starts, f"mark this block as bash:\n{block}"
 
 
