@@ -46,10 +46,12 @@ NOT_RUN = {
     "baseline_r50-lstm_1xb8-40k_refcoco-320.py": "data: RefCOCO",
     "dataset_tools/prepare.py": "data: the archives of RefCOCO",
     "dataset_tools/refs_to_json.py data/refcoco": "data: RefCOCO",
+    "tools/web_demo.py": "serves until it is stopped: pytest -m browser",
+    "tests.load.page_load": "long, and needs the extra web",
     "publish_model.py": "long: tests/tools/test_publish_model.py publishes a model",
 }
 # Whole programs that run for minutes, though nothing in them can be shortened.
-WHOLE_SUITE = re.compile(r"^pytest( -[mn] \S+)*$")
+WHOLE_SUITE = re.compile(r"^pytest( -[mn] \S+)*( tests/web)?$")
 # What is changed in the copy of the repository, so that all its data are few.
 FEW_DATA = {
     "configs/_base_/datasets/shapes.py": [

@@ -5,6 +5,9 @@ holds one string, ``mmris``: a JSON object of ``cfg``, the config as text, and w
 else is worth knowing, such as the iteration and the command. (Several strings would
 come in a random order, and the same weights have another checksum each time.) Nothing
 in such a file can run code.
+
+A tensor of 8-bit integers ``NAME`` beside one called ``NAME.scale`` stands for their
+product, a scale for each row.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -21,6 +25,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _ENTRY = "mmris"
+_SCALE = ".scale"
+_STEPS = 127
+# RuntimeError: scales that do not go with their tensor.
+_MALFORMED = (SafetensorError, OSError, ValueError, RuntimeError, RecursionError)
 ENDING = ".safetensors"
 
 
@@ -51,6 +59,39 @@ def pack_weights(state: Mapping[str, Any], *, cfg: str, meta: dict[str, Any]) ->
     return bytes(save(tensors, metadata={_ENTRY: header}))
 
 
+def in_8_bits(name: str, value: Tensor) -> dict[str, Tensor]:
+    """A tensor as 8-bit integers and a scale for each row.
+
+    Args:
+        name: Its name.
+        value: ``(rows, ...)`` of floating point.
+
+    Returns:
+        Two tensors by name, of a quarter of the bytes of 32-bit numbers.
+    """
+    rows = value.float().reshape(len(value), -1)
+    # A row of zeros needs any scale but 0.
+    scale = (rows.abs().amax(dim=1) / _STEPS).clamp(min=1e-12)
+    steps = (rows / scale[:, None]).round().to(torch.int8).reshape(value.shape)
+    return {name: steps, f"{name}{_SCALE}": scale}
+
+
+def _from_8_bits(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    scales = {
+        name: state[f"{name}{_SCALE}"]
+        for name, value in state.items()
+        if value.dtype == torch.int8 and f"{name}{_SCALE}" in state
+    }
+    restored = {}
+    for name, value in state.items():
+        if name in scales:
+            shape = (-1, *[1] * (value.ndim - 1))
+            restored[name] = value.float() * scales[name].float().reshape(shape)
+        elif name.removesuffix(_SCALE) not in scales:
+            restored[name] = value
+    return restored
+
+
 def read_weights(path: Path, device: str = "cpu") -> dict[str, Any]:
     """Read a file in the form of a checkpoint.
 
@@ -69,7 +110,8 @@ def read_weights(path: Path, device: str = "cpu") -> dict[str, Any]:
             header = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dict
         meta = json.loads(header.get(_ENTRY, "{}"))
-    except (SafetensorError, OSError, ValueError, RecursionError) as error:
+        state = _from_8_bits(state)
+    except _MALFORMED as error:
         raise ValueError(
             f"{path} is no complete safetensors file: {error}. Copy or download it "
             "again"

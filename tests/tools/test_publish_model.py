@@ -121,7 +121,21 @@ def test_half_only_if_the_scores_stay(tool, root, checkpoint, monkeypatch, capsy
     )
     scores += [{"mIoU": 70.04}, {"mIoU": 69.94}]
     assert tool.main(arguments) == 2
-    assert "with 16 bits mIoU is 69.94, not 70.04" in capsys.readouterr().err
+    assert "with fewer bits mIoU is 69.94, not 70.04" in capsys.readouterr().err
+
+
+def test_eight_bits_only_until_it_is_small_enough(tool, monkeypatch):
+    state = {name: torch.randn(100, size) for name, size in zip("abc", (9, 99, 50))}
+    monkeypatch.setattr(tool, "HEADER_BYTES", 0)
+    monkeypatch.setattr(tool, "MAX_BYTES", 2 * 100 * 158 - 5000)
+    small = tool.eight_bits_of(tool.half_of(state), state)
+    kinds = {name: value.dtype for name, value in small.items()}
+    assert kinds == {
+        "a": torch.half,
+        "b": torch.int8,
+        "b.scale": torch.float,
+        "c": torch.half,
+    }
 
 
 def test_what_is_refused(tool, root, checkpoint, monkeypatch, capsys):
@@ -130,7 +144,7 @@ def test_what_is_refused(tool, root, checkpoint, monkeypatch, capsys):
     assert "the model index has no model 'third'" in capsys.readouterr().err
     monkeypatch.setattr(tool, "MAX_BYTES", 1 << 10)
     assert tool.main([str(checkpoint), "first", *given]) == 2
-    assert "or store 16 bits with --half" in capsys.readouterr().err
+    assert "or store fewer bits with --half" in capsys.readouterr().err
     assert not (root / "weights").exists()
     assert "Weights" not in (root / "configs/m/metafile.yml").read_text()
     with pytest.raises(ValueError, match="big has values up to 1e.05, too large for"):

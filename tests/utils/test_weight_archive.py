@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from mmris.utils import load_checkpoint_file
-from mmris.utils.weight_archive import pack_weights
+from mmris.utils.weight_archive import in_8_bits, pack_weights
 
 
 def test_what_goes_in_comes_out(tmp_path):
@@ -46,3 +46,20 @@ def test_damaged_files(tmp_path, content):
             ValueError, match="a.safetensors is no complete safetensors"
         ):
             load_checkpoint_file(path)
+
+
+def test_eight_bits_and_a_scale_a_row(tmp_path):
+    value = torch.randn(4, 3, 2, 2) * torch.tensor([1e-3, 1, 100, 0]).view(4, 1, 1, 1)
+    integers = torch.tensor([3], dtype=torch.int8)
+    state = {"a": value, "a.scale": torch.rand(2), "b": integers}
+    stored = {**in_8_bits("c", value), **state}
+    assert stored["c"].dtype == torch.int8
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(pack_weights(stored, cfg="", meta={}))
+    found = load_checkpoint_file(path)["state_dict"]
+    assert set(found) == {*state, "c"}
+    # Half a step of the largest of each row.
+    step = value.abs().amax(dim=(1, 2, 3), keepdim=True) / 127
+    assert ((found["c"] - value).abs() <= 0.51 * step + 1e-12).all()
+    for name, kept in state.items():
+        torch.testing.assert_close(found[name], kept, rtol=0, atol=0)

@@ -6,9 +6,10 @@ state, in a form that runs no code. Its place and checksum go into the metafile 
 method, from where ``mmris segment --model NAME`` and ``RefSegInferencer(model=NAME)``
 know it, and into the method's README.
 
-``--half`` stores the large tensors with 16 bits. Both files are then tested on the
-config's test data, and the smaller one is refused unless every score is the same in all
-digits that are printed.
+``--half`` stores matrices and kernels with 16 bits; ``--eight-bits`` beside it stores
+the largest of them with 8 bits and a scale for each row, as many as needed. Both files
+are then tested on the config's test data, and the small one is refused unless every
+score is the same in all digits that are printed.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from mmengine.config import Config
 
 from mmris.apis import RefSegInferencer
@@ -33,7 +35,7 @@ from mmris.utils.config import PACKAGE_CONFIGS
 from mmris.utils.config_overrides import KeyValueAction
 from mmris.utils.model_index import read_model_index
 from mmris.utils.tool_errors import run_tool
-from mmris.utils.weight_archive import ENDING, pack_weights
+from mmris.utils.weight_archive import ENDING, in_8_bits, pack_weights
 from mmris.utils.weight_entry import with_weights
 from mmris.utils.weight_files import sha256_of
 from mmris.version import __version__
@@ -41,11 +43,11 @@ from mmris.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import torch
-
     from mmris.utils.model_index import IndexedModel
 
 MAX_BYTES = 5 * 1024 * 1024
+# Room for names, shapes and config.
+HEADER_BYTES = 128 * 1024
 FOLDER = "weights"
 
 
@@ -62,6 +64,12 @@ def make_parser() -> argparse.ArgumentParser:
         "--half",
         action="store_true",
         help="store large tensors with 16 bits, if the scores stay the same",
+    )
+    parser.add_argument(
+        "--eight-bits",
+        action="store_true",
+        help="with --half, store the largest tensors with 8 bits until the file is "
+        "small enough, if the scores stay the same",
     )
     parser.add_argument(
         "--cfg-options",
@@ -100,8 +108,11 @@ def publish(args: argparse.Namespace) -> int:
         draft.write_bytes(pack_weights(state, cfg=cfg, meta=meta))
         if args.half:
             full = scores_of(model.config, draft, args.cfg_options)
-            halved = pack_weights(half_of(state), cfg=cfg, meta=meta)
-            draft.write_bytes(halved)
+            small = half_of(state)
+            if args.eight_bits:
+                small = eight_bits_of(small, state)
+            draft.write_bytes(pack_weights(small, cfg=cfg, meta=meta))
+            check_size(draft, half=True)
             compare(full, scores_of(model.config, draft, args.cfg_options))
         check_size(draft, half=args.half)
         # Whoever uses it loads it like this.
@@ -163,6 +174,23 @@ def half_of(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return halved
 
 
+def eight_bits_of(
+    halved: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """A state dict with 8 bits for the largest tensors, until it is small enough."""
+    small = dict(halved)
+    largest = sorted(
+        (name for name, value in halved.items() if value.dtype == torch.half),
+        key=lambda name: (-halved[name].numel(), name),
+    )
+    for name in largest:
+        size = sum(value.numel() * value.element_size() for value in small.values())
+        if size <= MAX_BYTES - HEADER_BYTES:
+            break
+        small.update(in_8_bits(name, state[name]))
+    return small
+
+
 def scores_of(
     config: Path, weights: Path, options: Mapping[str, Any] | None
 ) -> dict[str, float]:
@@ -184,7 +212,7 @@ def compare(full: Mapping[str, float], half: Mapping[str, float]) -> None:
     for name, value in full.items():
         if f"{value:.1f}" != f"{half[name]:.1f}":
             raise ValueError(
-                f"with 16 bits {name} is {half[name]:.2f}, not {value:.2f}; publish "
+                f"with fewer bits {name} is {half[name]:.2f}, not {value:.2f}; publish "
                 "without --half, or make the model smaller"
             )
 
@@ -193,7 +221,8 @@ def check_size(file: Path, *, half: bool) -> None:
     """Refuse a file that is too large for the repository."""
     size = file.stat().st_size
     if size > MAX_BYTES:
-        remedy = "" if half else ", or store 16 bits with --half"
+        remedy = ", or store fewer bits with --half, and with --eight-bits"
+        remedy = "" if half else remedy
         raise ValueError(
             f"the weights have {size / 2**20:.2f} MiB, more than the {MAX_BYTES >> 20} "
             f"MiB that a repository should carry; make the model smaller{remedy}"

@@ -1,0 +1,3 @@
+from tests.apis.conftest import checkpoint, config
+
+__all__ = ["checkpoint", "config"]
