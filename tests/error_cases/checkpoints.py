@@ -12,7 +12,9 @@ from mmris.models.text_encoders import EmbeddingTextEncoder
 from mmris.utils import check_fit, load_checkpoint_file
 from mmris.utils.atomic_files import AtomicLocalBackend
 from mmris.utils.checkpoint_fit import check_start
+from mmris.utils.model_index import IndexedModel, find_model
 from mmris.utils.start_options import newest_checkpoint, set_start
+from mmris.utils.weight_files import find_weights
 from tests import hostile_checkpoints
 
 from . import behaviour, error
@@ -34,6 +36,23 @@ def damaged(folder):
     content = (folder / "a.pth").read_bytes()
     (folder / "a.pth").write_bytes(content[:200])
     load_checkpoint_file(folder / "a.pth")
+
+
+@error("The weights are not those of the checksum")
+def other_weights(folder):
+    (folder / "a.pth").write_bytes(b"others")
+    find_weights(folder / "a.pth", "0" * 64)
+
+
+@error("An address of weights comes without checksum")
+def no_checksum(folder):
+    find_weights("https://host/a.safetensors")
+
+
+@error("No model of this name has trained weights")
+def no_such_model(folder):
+    config = folder / "cmsa_tiny_shapes.py"
+    find_model("cmsa_tiny", [IndexedModel("cmsa_tiny_shapes", "CMSA", config, ())])
 
 
 @error("The checkpoint holds more than weights and plain values")
