@@ -49,7 +49,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="checkpoints, called by the name of their folder",
     )
     parser.add_argument("--host", default="127.0.0.1", help="(%(default)s)")
-    parser.add_argument("--port", type=int, help="from 7860 on if not given")
+    parser.add_argument("--port", type=positive, help="from 7860 on if not given")
     parser.add_argument("--device", help="a GPU if there is one, if not given")
     for field in fields(Limits):
         parser.add_argument(

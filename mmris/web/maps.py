@@ -34,7 +34,8 @@ class ProbabilityMaps:
         Args:
             threshold: Probability above which a pixel is inside.
         """
-        return self.probabilities > np.float16(threshold)
+        inside: np.ndarray = self.probabilities > np.float16(threshold)
+        return inside
 
 
 def probability_maps(
@@ -49,7 +50,7 @@ def probability_maps(
     """
     found = inferencer(picture, expressions, channel_order="bgr", with_logits=True)
     # e to the 15 is beyond any threshold, and does not overflow.
-    logits = np.clip(found.logits, -15.0, 15.0)
+    logits = np.clip(np.asarray(found.logits), -15.0, 15.0)
     probabilities = (1.0 / (1.0 + np.exp(-logits))).astype(np.float16)
     return ProbabilityMaps(
         picture=np.ascontiguousarray(picture[..., ::-1]),

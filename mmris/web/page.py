@@ -176,7 +176,7 @@ class WebPage:
             outputs = [part for place in shown for part in place]
 
             def choose(event: gr.SelectData) -> tuple[str, str]:
-                return examples[event.index]
+                return examples[int(event.index)]
 
             picked = gallery.select(
                 choose,

@@ -34,7 +34,7 @@ import numpy as np
 from PIL import Image
 
 from tests.conftest import REPOSITORY
-from tests.web.half_models import write_half_models
+from tests.web.half_models import free_port, write_half_models
 from tests.web.test_limits import png_header
 
 SECRET = "what nobody may see"
@@ -86,7 +86,7 @@ class Server:
         self.process = subprocess.Popen(
             [
                 *(sys.executable, str(REPOSITORY / "tools" / "web_demo.py")),
-                *("--port", "0", "--max-requests-per-minute", "1000000"),
+                *("--port", free_port(), "--max-requests-per-minute", "1000000"),
                 *("--checkpoint", *map(str, checkpoints)),
             ],
             cwd=self.home,

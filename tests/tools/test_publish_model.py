@@ -157,5 +157,5 @@ def test_the_real_weights_are_those_of_the_index():
         if model.weights is not None and "://" not in model.weights.address:
             content = Path(model.weights.address).read_bytes()
             assert hashlib.sha256(content).hexdigest() == model.weights.sha256
-            assert len(content) <= 5 * 1024 * 1024
+            assert len(content) < 5_000_000
             assert model.weights.address.endswith(f"weights/{model.name}.safetensors")

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import REPOSITORY
-from tests.web.half_models import write_half_models
+from tests.web.half_models import free_port, write_half_models
 
 pytest.importorskip("gradio", reason="needs pip install 'mmris[web]'")
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium")
@@ -39,8 +39,8 @@ def address(tmp_path_factory):
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(
             [
-                *(sys.executable, "tools/web_demo.py", "--port", "0", "--checkpoint"),
-                *map(str, checkpoints),
+                *(sys.executable, "tools/web_demo.py", "--port", free_port()),
+                *("--checkpoint", *map(str, checkpoints)),
             ],
             cwd=REPOSITORY,
             env={**os.environ, "PYTHONPATH": str(REPOSITORY), "TMPDIR": str(folder)},

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from mmris.utils.model_index import IndexedModel
 
-MAX_BYTES = 5 * 1024 * 1024
+MAX_BYTES = 5_000_000
 # Room for names, shapes and config.
 HEADER_BYTES = 128 * 1024
 FOLDER = "weights"
@@ -227,8 +227,9 @@ def check_size(file: Path, *, half: bool) -> None:
         remedy = ", or store fewer bits with --half, and with --eight-bits"
         remedy = "" if half else remedy
         raise ValueError(
-            f"the weights have {size / 2**20:.2f} MiB, more than the {MAX_BYTES >> 20} "
-            f"MiB that a repository should carry; make the model smaller{remedy}"
+            f"the weights have {size / 1e6:.2f} MB, more than the "
+            f"{MAX_BYTES / 1e6:.0f} MB that a repository can carry; make the model "
+            f"smaller{remedy}"
         )
 
 
