@@ -21,6 +21,7 @@ footer { display: none !important; }
 #find { font-weight: 620; min-height: 46px; }
 #picture { min-height: 260px; }
 #picture img { object-fit: contain; }
+#model input, #compare input { text-overflow: ellipsis; padding-right: 18px; }
 #hint { color: var(--body-text-color-subdued); font-size: 13px; padding: 0 2px; }
 
 #or { color: var(--body-text-color-subdued); font-size: 13px; padding: 2px 2px 0; }
@@ -53,28 +54,23 @@ footer { display: none !important; }
 .result { gap: 10px; min-width: min(100%, 300px) !important; }
 .result img { border-radius: 8px; }
 
-.legend { container-type: inline-size; }
 .legend h3 { margin: 0 0 6px; font-size: 13px; font-weight: 600;
   color: var(--body-text-color-subdued); }
 .legend ol { list-style: none; margin: 0; padding: 0; display: grid; gap: 6px; }
-.legend li { display: grid; grid-template-columns: 26px 1fr auto; gap: 10px;
+.legend li { display: flex; flex-wrap: wrap; gap: 2px 10px;
   align-items: center; margin: 0; padding: 7px 10px; border-radius: 9px;
   background: var(--background-fill-secondary); }
 .legend .key { width: 24px; height: 24px; border-radius: 50%; background: #fff;
   color: #111; border: 4px solid var(--c); display: grid; place-items: center;
   font-size: 11px; font-weight: 700; }
-.legend .words { overflow-wrap: anywhere; font-weight: 520; }
+.legend .words { overflow-wrap: anywhere; font-weight: 520; flex: 1 1 11em; }
 .legend .note { color: var(--body-text-color-subdued); font-size: 13px;
-  white-space: nowrap; font-variant-numeric: tabular-nums; }
+  padding-left: 34px; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .legend .scale { display: flex; align-items: center; gap: 8px; font-size: 12px;
   margin: 0 0 8px; color: var(--body-text-color-subdued); flex-wrap: wrap; }
 .legend .scale i { width: 130px; height: 10px; border-radius: 5px; background:
   linear-gradient(90deg, #000004, #57106e, #bc3754, #f98e09, #fcffa4); }
 .legend .scale em { font-style: normal; }
-@container (max-width: 460px) {
-  .legend li { grid-template-columns: 26px 1fr; row-gap: 1px; }
-  .legend .note { grid-column: 2; white-space: normal; }
-}
 @media (max-width: 640px) {
   main { padding: 0 8px 20px !important; }
   #ask, #answer { min-width: 0 !important; }
