@@ -12,6 +12,8 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+_spare_generators: list[np.random.MT19937] = []
+
 
 def seed_generators(*key: int) -> None:
     """Seed Python's, NumPy's and torch's generators, those of accelerators as well.
@@ -28,13 +30,18 @@ def seeded_random_state(*key: int) -> Iterator[None]:
     """Seed Python's, NumPy's and torch's CPU generators inside the block.
 
     The states from before come back afterwards, so that a data loader without workers
-    leaves the dropout of the model alone. Transforms of other libraries, which draw
-    from the global generators, become reproducible this way.
+    leaves the dropout of the model alone; only a normal number that NumPy had made
+    ahead, as it makes two at a time, is made anew. Transforms of other libraries, which
+    draw from the global generators, become reproducible this way.
 
     Args:
         *key: Non-negative integers that name the draw, such as seed, item and pass.
     """
-    before = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    before = random.getstate(), np.random.get_bit_generator(), torch.get_rng_state()
+    # Another generator in its place: to copy the state out and in takes as long as all
+    # the rest, and is done for every item.
+    spare = _spare_generators.pop() if _spare_generators else np.random.MT19937()
+    np.random.set_bit_generator(spare)
     torch_seed = _seed_python_and_numpy(key)
     # Not torch.manual_seed: that would reseed the accelerators as well.
     torch.default_generator.manual_seed(torch_seed)
@@ -42,7 +49,8 @@ def seeded_random_state(*key: int) -> Iterator[None]:
         yield
     finally:
         random.setstate(before[0])
-        np.random.set_state(before[1])
+        np.random.set_bit_generator(before[1])
+        _spare_generators.append(spare)
         torch.set_rng_state(before[2])
 
 

@@ -58,3 +58,16 @@ def test_all_generators_are_seeded_for_good():
         others.append(draw())
     for other in others:
         assert all(a != b for a, b in zip(first, other, strict=True))
+
+
+def test_blocks_inside_blocks_leave_each_other_alone():
+    with seeded_random_state(1):
+        expected = [draw(), draw()]
+    with seeded_random_state(2):
+        inner = [draw(), draw()]
+    with seeded_random_state(1):
+        found = [draw()]
+        with seeded_random_state(2):
+            assert [draw(), draw()] == inner
+        found.append(draw())
+    assert found == expected
