@@ -42,6 +42,7 @@ NOT_RUN = {
     "tools/train_seeds.py": "long: tests/tools/test_train_seeds.py trains two seeds",
     "backbone_to_mmris.py": "weights: its test in tests/tools has small ones",
     "tools/deployment/export.py": "long: tests/deployment exports",
+    "score_export.py": "long: it scores a whole split",
     "segment_onnx.py": "long: tests/deployment runs it",
     "baseline_r50-lstm_1xb8-40k_refcoco-320.py": "data: RefCOCO",
     "dataset_tools/prepare.py": "data: the archives of RefCOCO",

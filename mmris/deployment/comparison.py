@@ -62,6 +62,9 @@ def compare(
 
     Returns:
         One entry for each size and each of ``CASES``.
+
+    Raises:
+        ValueError: A graph does not run.
     """
     whole, found = WholeModel(model), []
     for size in sizes:
@@ -73,7 +76,15 @@ def compare(
                 expected = whole(pictures, *texts)
             named = {"images": pictures, **dict(zip(WORDS, texts, strict=True))}
             values = {name: tensor.numpy() for name, tensor in named.items()}
-            logits = torch.as_tensor(run_all(sessions, values)["logits"])
+            try:
+                logits = torch.as_tensor(run_all(sessions, values)["logits"])
+            except Exception as error:  # ONNX Runtime has errors of its own
+                raise ValueError(
+                    f"the graph does not take {images} pictures of {size} with "
+                    f"{expressions} expressions: {' '.join(str(error).split())[:200]}. "
+                    "Nothing was written; export for a fixed image size (without "
+                    "--any-image-size)"
+                ) from error
             found.append(
                 Difference(
                     images=images,

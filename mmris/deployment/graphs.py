@@ -6,7 +6,6 @@ if asked for.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -79,24 +78,25 @@ def export_model(
     """
     images, words = example_inputs(model, size)
     picture = _open_dims((0, 2, 3) if any_size else (0,))
-    with _autocast(bfloat16):
-        if parts == "whole":
-            program = _export(
-                WholeModel(model), (images, *words), (picture, *_OPEN_WORDS)
-            )
-            return [Graph("whole", program, ("images", *WORDS), ("logits",))]
-        image_part = ImagePart(model)
-        program = _export(image_part, (images,), (picture,))
-        # As the graph computes it: the layout in memory may be another one.
-        encoded = image_part(images)
-        names = tuple(f"encoded_{number}" for number in range(len(encoded)))
-        image = Graph("image", program, ("images",), names)
-        other = _other_size(size) if any_size else size
-        others = example_inputs(model, other, images=3)[0]
-        dims = _differing(encoded, image_part(others))
-        part = ExpressionPart(model, model.encode_image(images))
-        _check_numbers(part, any_size=any_size)
-        program = _export(part, (encoded, *words), (dims, *_OPEN_WORDS))
+    if parts == "whole":
+        program = _export(
+            WholeModel(model, bfloat16=bfloat16),
+            (images, *words),
+            (picture, *_OPEN_WORDS),
+        )
+        return [Graph("whole", program, ("images", *WORDS), ("logits",))]
+    image_part = ImagePart(model, bfloat16=bfloat16)
+    program = _export(image_part, (images,), (picture,))
+    # As the graph computes it: the layout in memory may be another one.
+    encoded = image_part(images)
+    names = tuple(f"encoded_{number}" for number in range(len(encoded)))
+    image = Graph("image", program, ("images",), names)
+    other = _other_size(size) if any_size else size
+    others = example_inputs(model, other, images=3)[0]
+    dims = _differing(encoded, image_part(others))
+    part = ExpressionPart(model, model.encode_image(images), bfloat16=bfloat16)
+    _check_numbers(part, any_size=any_size)
+    program = _export(part, (encoded, *words), (dims, *_OPEN_WORDS))
     return [image, Graph("expressions", program, (*names, *WORDS), ("logits",))]
 
 
@@ -163,7 +163,6 @@ def onnx_bytes(graph: Graph) -> bytes:
     """
     try:
         import onnxscript  # noqa: F401, PLC0415  # optional
-        from torch.onnx.errors import OnnxExporterError  # noqa: PLC0415
     except ImportError as error:
         raise ImportError(
             f"writing ONNX takes the packages onnx and onnxscript; {_INSTALL}"
@@ -178,8 +177,8 @@ def onnx_bytes(graph: Graph) -> bytes:
                 output_names=list(graph.outputs),
                 verbose=False,
             )
-        except OnnxExporterError as error:
-            reason = str(error.__cause__ or error).strip().splitlines()[0]
+        except Exception as error:  # its passes raise errors of several packages
+            reason = _first_cause(error)
             raise ValueError(
                 f"the graph {graph.name!r} cannot be written as ONNX: {reason}. Use "
                 "--format torch, or another part in the config"
@@ -190,6 +189,12 @@ def onnx_bytes(graph: Graph) -> bytes:
     return content
 
 
+def _first_cause(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
 def _open_dims(axes: Sequence[int]) -> dict[int, Any]:
     return dict.fromkeys(axes, Dim.DYNAMIC)
 
@@ -198,13 +203,20 @@ _OPEN_WORDS = (_open_dims((0, 1)), _open_dims((0, 1)), _open_dims((0,)))
 
 
 def _export(
-    part: torch.nn.Module, example: tuple[Any, ...], open_dims: tuple[Any, ...]
+    part: WholeModel | ImagePart | ExpressionPart,
+    example: tuple[Any, ...],
+    open_dims: tuple[Any, ...],
 ) -> ExportedProgram:
     with exporting():
         try:
-            return torch.export.export(
+            program: ExportedProgram = torch.export.export(
                 part.eval(), example, dynamic_shapes=open_dims, strict=False
             )
+            # Autocast is a block of its own in a program, which no file can hold. Run
+            # through once more, it becomes conversions of numbers.
+            if part.in_bfloat16:
+                program = program.run_decompositions({})
+            return program
         except (torch._dynamo.exc.UserError, torch._dynamo.exc.Unsupported) as error:
             reason = " ".join(str(error).split())[:300]
             raise ValueError(
@@ -237,7 +249,3 @@ def _check_numbers(part: ExpressionPart, *, any_size: bool) -> None:
             f"its size as numbers ({numbers}), which a graph of the expressions alone "
             "cannot be given. Export for a fixed image size, or with --parts whole"
         )
-
-
-def _autocast(bfloat16: bool) -> Any:
-    return torch.autocast("cpu", torch.bfloat16) if bfloat16 else nullcontext()

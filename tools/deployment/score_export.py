@@ -111,9 +111,9 @@ def score(args: argparse.Namespace) -> int:
         for item in islice(iter_items(dataset), args.num_images):
             sample = item["data_samples"]
             picture = item["inputs"].numpy()[::-1].transpose(1, 2, 0)
-            start = time.perf_counter()
+            start = time.process_time()
             found = segment(picture.copy(), sample.expressions)
-            seconds.append(time.perf_counter() - start)
+            seconds.append(time.process_time() - start)
             sample.pred_sem_seg = PixelData(data=torch.from_numpy(found.masks))
             sample.head_logits = PixelData(data=torch.from_numpy(found.head_logits))
             evaluator.process([sample])
@@ -121,7 +121,10 @@ def score(args: argparse.Namespace) -> int:
         metrics = evaluator.evaluate(count)
         scores = ", ".join(f"{key} {metrics[key]:.2f}" for key in ("oIoU", "mIoU"))
         middle = sorted(seconds)[len(seconds) // 2]
-        print(f"{precision}: {scores}, {1000 * middle:.1f} ms a picture ({count})")
+        print(
+            f"{precision}: {scores}, {1000 * middle:.1f} ms a picture ({count}), "
+            "processor time"
+        )
     return 0
 
 

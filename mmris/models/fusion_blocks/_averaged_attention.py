@@ -111,10 +111,13 @@ def gather_pixels(
         image_index = image_index[plan.order]
     own = values[image_index].transpose(1, 2)  # (N, P, d)
     rows = offsets.shape[0]
+    pieces: Sequence[Tensor] = [scores]
+    if not is_exporting():  # a graph's number of pieces would be fixed
+        pieces = torch.split(scores, _queries_at_a_time(scores, rows), dim=1)
     gathered = torch.cat(
         [
             averaged_attention(some[image_index], offsets, weights, active) @ own
-            for some in torch.split(scores, _queries_at_a_time(scores, rows), dim=1)
+            for some in pieces
         ],
         dim=1,
     )
@@ -123,8 +126,6 @@ def gather_pixels(
 
 def _queries_at_a_time(scores: Tensor, rows: int) -> int:
     """How many queries of each of ``rows`` expressions are worked on together."""
-    if is_exporting():
-        return scores.shape[1]  # pieces would fix how many there are
     if scores.device.type == "cpu":
         return _QUERIES_AT_A_TIME
     if torch.compiler.is_compiling():

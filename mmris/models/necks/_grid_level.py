@@ -46,7 +46,9 @@ class GridLevel(nn.Module):
         Returns:
             ``(B, channels, H, W)``.
         """
-        if tuple(level.shape[-2:]) == self.grid_size:
+        # An open size of a graph is not compared: that would fix it.
+        known = all(isinstance(length, int) for length in level.shape[-2:])
+        if known and tuple(level.shape[-2:]) == self.grid_size:
             kernel = _fold(_fold(self.conv.weight, dim=2), dim=3)
             above_and_left = functional.pad(level, (1, 0, 1, 0))
             maps = functional.conv2d(above_and_left, kernel, self.conv.bias)
