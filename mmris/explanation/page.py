@@ -193,6 +193,8 @@ def _map(entry: ExplanationMap) -> dict[str, Any]:
         "query_size": query_size,
         "unit": "probability" if entry.kind in _PROBABILITIES else "share",
         "percent": entry.kind not in ("grad_cam", "stage_changes"),
+        # Those that are written out are exact.
+        "numbers": [] if entry.size else np.round(rows.astype(float), 6).tolist(),
         "tops": [float(f"{top:.4g}") for top in tops],
         "data": base64.b64encode(
             np.round(255 * scaled).astype(np.uint8).tobytes()

@@ -29,7 +29,7 @@ function labels(m) {
   if (m.axes[0] === 'item') return m.items;
   return [];
 }
-// Numbers are stored as bytes, each slice with a largest value of its own.
+// Numbers of maps are bytes, each slice with a largest value of its own.
 function slice(m, index) {
   const cells = m.size[0] * m.size[1], top = m.tops[index];
   return Float32Array.from(
@@ -130,7 +130,7 @@ function table(m) {
     line.append(name);
     for (let column = 0; column < shape[1]; column++) {
       const cell = line.insertCell();
-      const value = m.bytes[row * shape[1] + column] / 255 * m.tops[row];
+      const value = m.numbers[row][column];
       const ink = color(value / high);
       cell.textContent = (100 * value).toFixed(1);
       cell.style.background = `rgb(${ink.join(',')})`;

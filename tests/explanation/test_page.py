@@ -35,6 +35,12 @@ def test_numbers_of_the_page_are_those_of_the_maps(tmp_path):
         expected = original.values.ravel()
         assert np.abs(values - expected).max() <= 0.003 * max(expected.max(), 1e-9)
         assert stored["words"] == list(original.words)
+        if stored["numbers"]:
+            np.testing.assert_allclose(
+                np.ravel(stored["numbers"]), original.values.ravel(), atol=1e-6
+            )
+        else:
+            assert original.size is not None
 
 
 def test_maps_of_many_places_are_means(tmp_path):
