@@ -8,13 +8,13 @@ from mmengine.runner import ValLoop
 from resumed_runs import BY_EPOCH, BY_ITERATION, FINITE, Stop, assert_equal, state
 
 WORKERS = "train_dataloader.num_workers=2"
-ACCUMULATING = "optim_wrapper.accumulative_counts=3"
+ACCUMULATING = ["optim_wrapper.accumulative_counts=3", "train_cfg.val_interval=3"]
 CASES = {
     "iterations": (BY_ITERATION, 1, []),
     "iterations-workers": (BY_ITERATION, 1, [WORKERS]),
     "finite": (BY_ITERATION + FINITE, 1, []),
     "finite-workers": (BY_ITERATION + FINITE, 1, [WORKERS]),
-    "accumulating": (BY_ITERATION, 1, [ACCUMULATING]),
+    "accumulating": (BY_ITERATION, 1, ACCUMULATING),
     "epochs": (BY_EPOCH, 1, []),
     "epochs-workers": (BY_EPOCH, 1, [WORKERS]),
     "ranks": (BY_ITERATION, 2, []),
@@ -84,13 +84,14 @@ def stop_in_validation():
     ValLoop.run_iter = lambda *_: os.killpg(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.parametrize(
+    ("key", "interval"),
+    [("default_hooks.checkpoint.interval", 3), ("train_cfg.val_interval", 4)],
+)
 def test_checkpoints_in_the_midst_of_a_step_are_refused(
-    write, train_tool, tmp_path, capsys
+    write, train_tool, tmp_path, capsys, key, interval
 ):
     arguments = [str(write(BY_ITERATION)), "--work-dir", str(tmp_path / "run")]
-    arguments += ["--cfg-options", "optim_wrapper.accumulative_counts=2"]
+    arguments += ["--cfg-options", f"optim_wrapper.accumulative_counts={7 - interval}"]
     assert train_tool.main(arguments) == 2
-    assert (
-        "default_hooks.checkpoint.interval is 3, but a step takes the gradients of 2 "
-        "batches (optim_wrapper.accumulative_counts)"
-    ) in capsys.readouterr().err
+    assert f"{key} is {interval}, but a step takes" in capsys.readouterr().err

@@ -104,24 +104,34 @@ class ExactResumeHook(Hook):
 def _check_intervals(runner: Runner) -> None:
     """See that gradients of several batches are not cut apart."""
     batches = getattr(runner.optim_wrapper, "_accumulative_counts", 1)
+    if batches == 1:
+        return
     for hook in runner.hooks:
-        if not isinstance(hook, CheckpointHook) or batches == 1:
-            continue
-        length = len(runner.train_dataloader) if hook.by_epoch else 1
-        if hook.interval * length % batches == 0 or (
-            hook.interval >= (runner.max_epochs if hook.by_epoch else runner.max_iters)
-        ):
+        if not isinstance(hook, CheckpointHook):
             continue
         if not hook.by_epoch:
-            raise ValueError(
-                f"default_hooks.checkpoint.interval is {hook.interval}, but a step "
-                f"takes the gradients of {batches} batches "
-                "(optim_wrapper.accumulative_counts): a checkpoint between them would "
-                "lose some. Give a multiple"
+            key = "default_hooks.checkpoint.interval"
+            _check_interval(runner, key, hook.interval, batches)
+        elif hook.interval * len(runner.train_dataloader) % batches:
+            print_log(
+                f"{hook.interval} epochs of {len(runner.train_dataloader)} batches end "
+                f"between the {batches} batches of one step: a run that is resumed "
+                "there loses the gradients of some.",
+                logger="current",
+                level=logging.WARNING,
             )
-        print_log(
-            f"An epoch of {length} batches ends between the {batches} batches of one "
-            "step: a run that is resumed there loses the gradients of some.",
-            logger="current",
-            level=logging.WARNING,
+    if runner.val_loop is not None and not isinstance(
+        runner.train_loop, EpochBasedTrainLoop
+    ):
+        # A score that is the best so far is saved, and a stop may come there.
+        interval = runner.train_loop.val_interval
+        _check_interval(runner, "train_cfg.val_interval", interval, batches)
+
+
+def _check_interval(runner: Runner, key: str, interval: int, batches: int) -> None:
+    if interval % batches and interval < runner.max_iters:
+        raise ValueError(
+            f"{key} is {interval}, but a step takes the gradients of {batches} batches "
+            "(optim_wrapper.accumulative_counts): a checkpoint between them would lose "
+            "some. Give a multiple"
         )
