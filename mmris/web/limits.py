@@ -123,7 +123,7 @@ def read_picture(path: str | None, limits: Limits) -> np.ndarray:
         with Image.open(path) as image:
             width, height = image.size
     except Image.DecompressionBombError:
-        raise RefusedError(_too_large("far more", limits)) from None
+        raise RefusedError(_too_large("far too many pixels", limits)) from None
     except Exception:  # Pillow's readers raise anything on a damaged file
         raise RefusedError(unreadable) from None
     pixels = width * height / 1e6

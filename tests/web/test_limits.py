@@ -71,7 +71,7 @@ def test_a_picture_is_made_small_enough(tmp_path):
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture"),
         (encoded((200, 100))[:-60], "not a picture that can be read"),
         (png_header(10_000, 10_000), "10000 x 10000 pixels, 100 megapixels. Please"),
-        (png_header(1 << 16, 1 << 16), "far more. Please make it smaller"),
+        (png_header(1 << 16, 1 << 16), "far too many pixels. Please make it smaller"),
         (png_header(300, 300, zlib.compress(b"\0" * 90)), "not a picture that can"),
         (b"x" * 2_000_000, "This file has 2 MB. Please send at most 1 MB"),
         (encoded((1000, 3)), "too narrow to find"),
