@@ -48,7 +48,8 @@ def process_group(cfg: Config, launcher: Launcher) -> Iterator[None]:
         launcher: What started the processes.
 
     Raises:
-        ValueError: The launcher is unknown, or ``sync_bn`` is what cannot be done here.
+        ValueError: The launcher is unknown, or ``sync_bn`` or ``model_wrapper_cfg``
+            asks for what cannot be done here.
         RuntimeError: The launcher's environment variables are missing, several
             processes were started without telling so, or this host has fewer GPUs than
             processes.
@@ -116,6 +117,12 @@ def _set_model_wrapper(cfg: Config, device_ids: list[int] | None) -> None:
     wrapper = cfg.get("model_wrapper_cfg") or {}
     wrapper.setdefault("type", "MMDistributedDataParallel")
     kind = wrapper["type"]
+    if str(kind).endswith("FullyShardedDataParallel"):
+        raise ValueError(
+            f"model_wrapper_cfg.type is {kind!r}: sharded parameters do not go with "
+            "MMEngine's Runner, whose first process alone writes checkpoints. Leave "
+            "model_wrapper_cfg out"
+        )
     kind = MODEL_WRAPPERS.get(kind) if isinstance(kind, str) else kind
     if kind is not None and issubclass(kind, DistributedDataParallel):
         wrapper.setdefault("broadcast_buffers", True)

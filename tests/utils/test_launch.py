@@ -261,6 +261,16 @@ def test_a_wrapper_of_another_kind_keeps_its_arguments():
 
 
 @pytest.mark.usefixtures("one_process")
+def test_sharded_parameters_are_refused():
+    cfg = Config({"model_wrapper_cfg": {"type": "MMFullyShardedDataParallel"}})
+    with (
+        pytest.raises(ValueError, match="model_wrapper_cfg.type .* Leave model_"),
+        process_group(cfg, "pytorch"),
+    ):
+        pass
+
+
+@pytest.mark.usefixtures("one_process")
 @pytest.mark.parametrize(
     ("kind", "message"),
     [("torch", "needs GPUs: .* does not run on a CPU"), ("mmcv", "is 'mmcv'; set")],
