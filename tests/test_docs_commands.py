@@ -36,6 +36,7 @@ NOT_RUN = {
     "git clone": "network",
     "mkdocs build": "needs the extra docs; .ci/run builds the site",
     "tools/slurm_": "Slurm",
+    "measure_communication.py": "long: tests/benchmark/test_communication.py runs it",
     "tools/dist_": "long: tests/tools/test_train.py starts two processes",
     "tools/analysis_tools/study.py": "long: tests/tools/test_study.py trains a row",
     "pytest tests/tools -k": "long: they are tests themselves",
