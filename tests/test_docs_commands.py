@@ -53,7 +53,7 @@ NOT_RUN = {
     "publish_model.py": "long: tests/tools/test_publish_model.py publishes a model",
 }
 # Whole programs that run for minutes, though nothing in them can be shortened.
-WHOLE_SUITE = re.compile(r"^pytest( -[mn] \S+)*( tests/web)?$")
+WHOLE_SUITE = re.compile(r"^pytest( -[mn] \S+)*( tests/(web|deployment))?$")
 # What is changed in the copy of the repository, so that all its data are few.
 FEW_DATA = {
     "configs/_base_/datasets/shapes.py": [

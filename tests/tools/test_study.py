@@ -64,14 +64,8 @@ def run_of(miou, config_sha256="x"):
     }
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(path, marks=[] if path.stem == "systems" else pytest.mark.slow)
-        for path in STUDIES
-    ],
-    ids=lambda path: path.stem,
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_all_rows_of_our_studies_are_models(path):
     study = read_study(path)
     for row in study.rows:
