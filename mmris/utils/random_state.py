@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,6 +12,8 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+# NumPy's types leave out the two functions that set its generator aside.
+_global_numpy: Any = np.random
 _spare_generators: list[np.random.MT19937] = []
 
 
@@ -37,11 +39,11 @@ def seeded_random_state(*key: int) -> Iterator[None]:
     Args:
         *key: Non-negative integers that name the draw, such as seed, item and pass.
     """
-    before = random.getstate(), np.random.get_bit_generator(), torch.get_rng_state()
+    before = random.getstate(), _global_numpy.get_bit_generator(), torch.get_rng_state()
     # Another generator in its place: to copy the state out and in takes as long as all
     # the rest, and is done for every item.
     spare = _spare_generators.pop() if _spare_generators else np.random.MT19937()
-    np.random.set_bit_generator(spare)
+    _global_numpy.set_bit_generator(spare)
     torch_seed = _seed_python_and_numpy(key)
     # Not torch.manual_seed: that would reseed the accelerators as well.
     torch.default_generator.manual_seed(torch_seed)
@@ -49,7 +51,7 @@ def seeded_random_state(*key: int) -> Iterator[None]:
         yield
     finally:
         random.setstate(before[0])
-        np.random.set_bit_generator(before[1])
+        _global_numpy.set_bit_generator(before[1])
         _spare_generators.append(spare)
         torch.set_rng_state(before[2])
 
