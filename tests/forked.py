@@ -14,11 +14,17 @@ import time
 import traceback
 from typing import TYPE_CHECKING
 
+import torch
 from yapf.yapflib import yapf_api
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+# The first backward pass of a process decides whether autograd has threads, which no
+# fork may use. On a machine without an accelerator it has none, unless an export came
+# first: its tensors of no device count as one of CUDA.
+torch.ones(1, requires_grad=True).sum().backward()
 
 
 class Fork:
