@@ -51,4 +51,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
 def _fresh_state() -> None:
     """Fixed random numbers, and bare names meaning mmris's whatever ran before."""
     torch.manual_seed(0)
+    # MMEngine copies all scopes there ever were whenever it looks into another library:
+    # after thousands of tests that took most of the time.
+    DefaultScope._instance_dict.clear()
     DefaultScope.get_instance(f"test-{next(_scopes)}", scope_name="mmris")
