@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .passes import BACKBONE, EXPRESSION, HEAD, IMAGE, TEXT, WHOLE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from .record import Record
@@ -50,6 +51,33 @@ def plot_systems(record: Record, path: Path) -> None:
     axes.invert_yaxis()
     axes.set_xlabel("times the backbone alone")
     figure.legend(loc="outside upper center", ncols=3, fontsize="small")
+    figure.savefig(path, dpi=100)
+
+
+def plot_growth(
+    lines: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]], path: Path
+) -> None:
+    """Times over numbers of positions and of words, both scales logarithmic.
+
+    Args:
+        lines: By what grows, then by the config: how many there are and milliseconds.
+        path: Picture to write.
+    """
+    # Only here: the rest of the package works without drawing anything.
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots(1, len(lines), squeeze=False)[0]
+    labels = {"positions": "pixels of the picture", "words": "words"}
+    for panel, (axis, systems) in zip(axes, lines.items(), strict=True):
+        for config, points in systems.items():
+            name = config.partition("_")[0]
+            panel.loglog(*zip(*points, strict=True), marker="o", label=name)
+        panel.set_xlabel(labels.get(axis, axis))
+        panel.grid(visible=True, which="both", alpha=0.3)
+    axes[0].set_ylabel("milliseconds of the neck")
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=3, fontsize="small")
     figure.savefig(path, dpi=100)
 
 

@@ -13,6 +13,7 @@ import torch
 from mmris.utils.atomic_files import write_atomically
 
 if TYPE_CHECKING:
+    from .growth import GrowthPoint
     from .measurement import Measurement
 
 FORMAT = 1
@@ -38,7 +39,7 @@ class Record:
     failures: list[dict[str, Any]] = field(default_factory=list)
     left_out: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, measurement: Measurement) -> None:
+    def add(self, measurement: Measurement | GrowthPoint) -> None:
         """Keep a result.
 
         Args:
