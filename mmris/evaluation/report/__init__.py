@@ -1,5 +1,6 @@
 from .cases import Case, choose_cases, choose_changes
-from .page import Run, check_report_options, write_report
+from .page import check_report_options, write_report
+from .run import Run
 
 __all__ = [
     "Case",

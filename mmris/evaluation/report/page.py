@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -22,28 +21,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mmris.datasets import BaseRefDataset
-    from mmris.evaluation.prediction_file import Predictions
-    from mmris.evaluation.rescoring import ScoreTable
 
     from .cases import Case
+    from .run import Run
 
 # Browsers load and run nothing, whatever a sentence or a file name may hold.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-
-
-@dataclass(frozen=True)
-class Run:
-    """Predictions and what they scored.
-
-    Attributes:
-        name: How the page calls them.
-        predictions: The masks.
-        table: Their counts.
-    """
-
-    name: str
-    predictions: Predictions
-    table: ScoreTable
 
 
 def check_report_options(path: Path, num_cases: int) -> None:

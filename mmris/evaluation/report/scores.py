@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from mmris.evaluation.bootstrap import Difference, Interval
 
-    from .page import Run
+    from .run import Run
 
 # Of the intervals of groups, which are many and only seen, not read.
 _GROUP_RESAMPLES = 400
