@@ -81,6 +81,43 @@ def plot_growth(
     figure.savefig(path, dpi=100)
 
 
+def plot_forms(
+    lines: Mapping[str, Sequence[tuple[float, float, float]]], path: Path
+) -> None:
+    """Time and memory of forms of one module over the size of the map.
+
+    Args:
+        lines: By the form: side of the map, milliseconds, MB; all positive.
+        path: Picture to write.
+    """
+    # Only here: the rest of the package works without drawing anything.
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    panels = figure.subplots(1, 2)
+    for form, points in lines.items():
+        sides = [point[0] for point in points]
+        for number, panel in enumerate(panels, 1):
+            values = [point[number] for point in points]
+            panel.loglog(sides, values, marker="o", label=form)
+    for panel, label in zip(panels, ("milliseconds", "MB"), strict=True):
+        panel.set_xlabel("side of the map")
+        panel.set_ylabel(label)
+        panel.set_xticks(*_side_ticks(lines), minor=False)
+        panel.set_xticks([], minor=True)
+        panel.grid(visible=True, which="both", alpha=0.3)
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=4, fontsize="small")
+    figure.savefig(path, dpi=100)
+
+
+def _side_ticks(
+    lines: Mapping[str, Sequence[tuple[float, float, float]]],
+) -> tuple[list[float], list[str]]:
+    sides = sorted({point[0] for points in lines.values() for point in points})
+    return sides, [f"{side:g}" for side in sides]
+
+
 def _first_of_each(record: Record) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for entry in record.measurements:

@@ -21,14 +21,16 @@ def test_both_forms_are_the_same(program, kind):
     torch.testing.assert_close(module(*maps), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_the_table(program, capsys):
-    program.main([*SMALL, "--sizes", "4", "--memory-limit", "0.001"])
+def test_the_table(program, tmp_path, capsys):
+    picture = ["--plot", str(tmp_path / "forms.png")]
+    program.main([*SMALL, "--sizes", "4", "--memory-limit", "0.001", *picture])
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == 4
     assert printed[2].startswith("| vanilla | 8 x 4 x 4 | ")
     assert "skipped" in printed[2]
     assert printed[3].startswith("| asymmetric | 8 x 4 x 4 | ")
     assert printed[3].count("ms") == printed[3].count("MB") == 2
+    assert (tmp_path / "forms.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_failing_case_is_reported(program):

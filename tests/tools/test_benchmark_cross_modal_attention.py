@@ -35,7 +35,8 @@ def test_the_peak_of_what_is_freed_again_is_seen(program):
 def test_table_and_json(program, tmp_path, capsys):
     out = tmp_path / "numbers.json"
     limits = ["--sizes", "3", "20", "--words", "2", "--memory-limit", "1"]
-    program.main([*CHANNELS, *limits, "--json", str(out)])
+    picture = ["--plot", str(tmp_path / "forms.png")]
+    program.main([*CHANNELS, *limits, "--json", str(out), *picture])
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == 4
     assert printed[2].startswith("| 3x3 | 2 | ")
@@ -44,6 +45,7 @@ def test_table_and_json(program, tmp_path, capsys):
     assert small["literal"]["difference"] < 1e-5
     assert large["literal"] is None
     assert large["literal_at_least"] > 5
+    assert (tmp_path / "forms.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_failing_case_is_reported(program):

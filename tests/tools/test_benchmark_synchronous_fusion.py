@@ -18,12 +18,14 @@ def test_both_forms_are_the_same(program):
     torch.testing.assert_close(one, other)
 
 
-def test_the_table(program, capsys):
-    program.main([*SMALL, "--sizes", "4"])
+def test_the_table(program, tmp_path, capsys):
+    picture = ["--plot", str(tmp_path / "forms.png")]
+    program.main([*SMALL, "--sizes", "4", *picture])
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == 3
     assert printed[2].startswith("| 4x4 | 19 | ")
     assert printed[2].count("ms") == printed[2].count("MB") == 2
+    assert (tmp_path / "forms.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_failing_case_is_reported(program):

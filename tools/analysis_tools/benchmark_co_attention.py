@@ -19,11 +19,13 @@ import argparse
 import json
 import statistics
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn import functional
 
+from mmris.benchmark.plots import plot_forms
 from mmris.models import AsymmetricCoAttention, CoAttention, VanillaCoAttention
 from mmris.models.fusion_blocks.co_attention.asymmetric_co_attention import (
     pyramid_means,
@@ -64,6 +66,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--repeats", type=int, default=5, help="of the timed call")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="picture to write")
     # What the program calls itself with.
     parser.add_argument("--case", choices=FORMS, help=argparse.SUPPRESS)
     parser.add_argument("--kind", choices=KINDS, help=argparse.SUPPRESS)
@@ -196,6 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     print("| co-attention | map | mmris | | literal | | largest difference |")
     print("|---|---|---|---|---|---|---|")
+    lines: dict[str, list[tuple[float, float, float]]] = {}
     for kind in KINDS:
         for size in args.sizes:
             cells = [kind, f"{args.channels} x {size} x {size}"]
@@ -203,14 +207,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
             least = 3 * NUMBER_BYTES * size**4 / 1e6 if kind == "vanilla" else 0.0
             forms = FORMS if least <= args.memory_limit else FORMS[:1]
             results = {form: start_case(args, kind, form, size) for form in forms}
-            for result in results.values():
+            for form, result in results.items():
                 cells += [f"{result['milliseconds']:.0f} ms"]
                 cells += [f"{result['megabytes']:.0f} MB"]
+                point = (size, result["milliseconds"], result["megabytes"])
+                lines.setdefault(f"{kind}, {form}", []).append(point)
             if "literal" in results:
                 cells += [f"{results['literal']['difference']:.0e}"]
             else:
                 cells += ["skipped", f"> {least:.0f} MB", ""]
             print("| " + " | ".join(cells) + " |", flush=True)
+    if args.plot is not None:
+        plot_forms(lines, args.plot)
 
 
 if __name__ == "__main__":

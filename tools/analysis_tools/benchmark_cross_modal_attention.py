@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from mmris.benchmark.plots import plot_forms
 from mmris.models.fusion_blocks import CrossModalAttentionBlock
 from mmris.models.layers import coordinate_map
 from mmris.structures import LevelSpec, TextFeatures, TextSpec
@@ -67,6 +68,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=5, help="of the timed call")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path, help="also write the numbers there")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="picture to write")
     # What the program calls itself with.
     parser.add_argument("--case", choices=FORMS, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
@@ -220,6 +222,25 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def lines_of(
+    rows: Sequence[dict[str, Any]],
+) -> dict[str, list[tuple[float, float, float]]]:
+    """For the picture: a line a form and number of words.
+
+    Args:
+        rows: From :func:`main`.
+    """
+    lines: dict[str, list[tuple[float, float, float]]] = {}
+    for row in rows:
+        for form in FORMS:
+            result = row[form]
+            if result is not None:
+                name = f"{form}, {row['words']} words"
+                point = (row["size"], result["milliseconds"], result["megabytes"])
+                lines.setdefault(name, []).append(point)
+    return lines
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program.
 
@@ -249,6 +270,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(table(rows))
     if args.json is not None:
         args.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    if args.plot is not None:
+        plot_forms(lines_of(rows), args.plot)
 
 
 if __name__ == "__main__":

@@ -17,11 +17,13 @@ import argparse
 import json
 import statistics
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from mmris.benchmark.plots import plot_forms
 from mmris.models import SynchronousFusion
 from mmris.structures import LevelSpec, TextFeatures, TextSpec
 from mmris.utils.own_process import run_alone
@@ -54,6 +56,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--heads", type=int, default=8)
     parser.add_argument("--repeats", type=int, default=5, help="of the timed call")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="picture to write")
     # What the program calls itself with.
     parser.add_argument("--case", choices=FORMS, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
@@ -153,14 +156,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     print("| grid | tokens | fused | | all pairs | | largest difference |")
     print("|---|---|---|---|---|---|---|")
+    lines: dict[str, list[tuple[float, float, float]]] = {form: [] for form in FORMS}
     for size in args.sizes:
         cells = [f"{size}x{size}", str(size * size + args.words)]
         results = {form: start_case(args, form, size) for form in FORMS}
-        for result in results.values():
+        for form, result in results.items():
             cells += [f"{result['milliseconds']:.0f} ms"]
             cells += [f"{result['megabytes']:.0f} MB"]
+            lines[form].append((size, result["milliseconds"], result["megabytes"]))
         cells.append(f"{results['fused']['difference']:.0e}")
         print("| " + " | ".join(cells) + " |")
+    if args.plot is not None:
+        plot_forms(lines, args.plot)
 
 
 if __name__ == "__main__":
