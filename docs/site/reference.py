@@ -93,12 +93,21 @@ def _of_package(package: Any) -> str:
         member = getattr(package, name)
         if not (inspect.isclass(member) or inspect.isfunction(member)):
             continue
-        lines += [f"## {name}", ""]
-        own = member.__init__ if inspect.isclass(member) else member
-        lines += _signature(name, own, skip=1 if inspect.isclass(member) else 0)
-        lines += _text(member.__doc__)
-        lines += _methods(member) if inspect.isclass(member) else []
+        lines += [f"## {name}", "", *entry(name, member)]
     return "\n".join(lines)
+
+
+def entry(name: str, member: Any) -> list[str]:
+    """Signature, docstring and methods of a class or function, as lines of Markdown.
+
+    Args:
+        name: Its name.
+        member: The class or function.
+    """
+    own = member.__init__ if inspect.isclass(member) else member
+    lines = _signature(name, own, skip=1 if inspect.isclass(member) else 0)
+    lines += _text(member.__doc__)
+    return lines + (_methods(member) if inspect.isclass(member) else [])
 
 
 def _methods(cls: Any) -> list[str]:
