@@ -104,7 +104,7 @@ def test_what_is_published_is_found_by_name(
 
 
 def test_half_only_if_the_scores_stay(tool, root, checkpoint, monkeypatch, capsys):
-    scores = [{"mIoU": 70.04}, {"mIoU": 69.96}]
+    scores = [{"mIoU": 70.04, "Prec@0.9": 40.75}, {"mIoU": 69.96, "Prec@0.9": 41.17}]
     monkeypatch.setattr(tool, "scores_of", lambda *_: scores.pop(0))
     arguments = [str(checkpoint), "first", "--root", str(root), "--half"]
     assert tool.main(arguments) == 0
@@ -122,6 +122,9 @@ def test_half_only_if_the_scores_stay(tool, root, checkpoint, monkeypatch, capsy
     scores += [{"mIoU": 70.04}, {"mIoU": 69.93}]
     assert tool.main(arguments) == 2
     assert "with fewer bits mIoU is 69.93, not 70.04" in capsys.readouterr().err
+    scores += [{"Prec@0.9": 40.0}, {"Prec@0.9": 40.6}]
+    assert tool.main(arguments) == 2
+    assert "with fewer bits Prec@0.9 is 40.60, not 40.00" in capsys.readouterr().err
 
 
 def test_eight_bits_only_until_it_is_small_enough(tool, monkeypatch):
