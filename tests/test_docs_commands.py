@@ -2,13 +2,15 @@
 
 Blocks marked ``bash`` are run in order, in one shell for each page. Blocks marked
 ``python`` are run as well, from the first one of a page that imports something (before
-that they are parts of configs); those with no command in between are one program.
+that they are parts of configs); those with no command in between are one program. So
+are the cells of a notebook.
 
 It all happens in a copy of the repository, after the jobs whose best checkpoints the
 pages name, and is shortened: the copy's generated data are few, and training ends after
 two iterations. What cannot run here stands in NOT_RUN, with the reason.
 """
 
+import json
 import os
 import re
 import shlex
@@ -26,7 +28,11 @@ import pytest
 from tests import python_server
 from tests.conftest import REPOSITORY, TEST_DATA_VARIABLE
 
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+PAGES = [
+    REPOSITORY / "README.md",
+    *sorted((REPOSITORY / "docs").rglob("*.md")),
+    *sorted((REPOSITORY / "docs").rglob("*.ipynb")),
+]
 TIMEOUT = 300  # seconds for a page, on a busy machine
 
 # Parts of commands, and why a line that has one does not run here.
@@ -41,6 +47,7 @@ NOT_RUN = {
     "tools/analysis_tools/study.py": "long: tests/tools/test_study.py trains a row",
     "pytest tests/tools -k": "long: they are tests themselves",
     "tools/train_seeds.py": "long: tests/tools/test_train_seeds.py trains two seeds",
+    "shnet_to_mmris.py": "weights: its test in tests/tools has small ones",
     "backbone_to_mmris.py": "weights: its test in tests/tools has small ones",
     "tools/deployment/export.py": "long: tests/deployment exports",
     "score_export.py": "long: it scores a whole split",
@@ -51,6 +58,14 @@ NOT_RUN = {
     "tools/web_demo.py": "serves until it is stopped: pytest -m browser",
     "tests.load.page_load": "long, and needs the extra web",
     "publish_model.py": "long: tests/tools/test_publish_model.py publishes a model",
+    "pre-commit install": "needs a clone of git, and the extra dev",
+    "&& mypy": "long; .ci/run runs it",
+    "train.py with_convnext.py": "long: it runs with pytest -m slow",
+    "train.py with_my_backbone.py": "long: it runs with pytest -m slow",
+    "train.py with_my_head.py": "long: it runs with pytest -m slow",
+    "train.py with_my_text_encoder.py": "long: it runs with pytest -m slow",
+    "mim train": "needs openmim, in an environment of its own",
+    "mim search": "needs openmim, in an environment of its own",
 }
 # Whole programs that run for minutes, though nothing in them can be shortened.
 WHOLE_SUITE = re.compile(r"^pytest( -[mn] \S+)*( tests/(web|deployment))?$")
@@ -67,8 +82,12 @@ CHECKPOINT = "best.pth"
 
 
 def blocks_of(page):
-    """Language and text of the fenced blocks of a page."""
+    """Language and text of the fenced blocks of a page, or of a notebook's cells."""
     text = page.read_text(encoding="utf-8")
+    if page.suffix == ".ipynb":
+        cells = json.loads(text)["cells"]
+        code = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
+        return [("python", f"{block}\n") for block in code]
     return re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
 
 
@@ -97,6 +116,7 @@ def shortened(command):
     # The two iterations that training is cut down to are also those of its checkpoints.
     command = re.sub(r"iter_\d+\.pth", "iter_2.pth", command)
     command = re.sub(r"(--num-\w+) \d+", r"\1 4", command)
+    command = re.sub(r"^(NUM_\w+) = \d+$", r"\1 = 2", command, flags=re.MULTILINE)
     trains = "/train.py " in command or command.startswith("mmris train ")
     if trains and "--help" not in command:
         command = re.sub(r" --max-iters \d+", "", command)
@@ -105,7 +125,13 @@ def shortened(command):
     return command
 
 
-def script_of(page, folder):
+def why_never(command):
+    """The reason for which a command does not run here, however long it may take."""
+    reason = why_not(command)
+    return None if reason is None or reason.startswith("long") else reason
+
+
+def script_of(page, folder, reason_of=why_not):
     """What a page shows, as one script; its programs are written to the folder."""
     lines, program = [], None
     session = False
@@ -113,7 +139,7 @@ def script_of(page, folder):
         if language == "bash":
             program = None
             for command in commands_of(block):
-                reason = why_not(command)
+                reason = reason_of(command)
                 lines.append(f"# {reason}" if reason else shortened(command))
         elif language == "python" and not is_part_of_a_package(block):
             session = session or imports_something(block)
@@ -238,6 +264,17 @@ def test_what_a_page_shows_runs(page, reader, tmp_path):
     assert code == 0, "\n".join(printed.splitlines()[-40:])
 
 
+@pytest.mark.slow
+def test_recipes_run_with_what_takes_longer(reader, tmp_path):
+    """Among it the export, which needs the extra onnx."""
+    pytest.importorskip("onnxruntime", reason="needs pip install -e '.[onnx]'")
+    page = REPOSITORY / "docs" / "en" / "recipes.md"
+    script = script_of(page, tmp_path, why_never)
+    assert "\npython tools/deployment/export.py" in script
+    code, printed = reader(script)
+    assert code == 0, "\n".join(printed.splitlines()[-40:])
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_commands_are_marked_as_such(page):
     """Otherwise nothing would run them."""
@@ -279,9 +316,12 @@ def test_shortening():
         "python tools/test.py CONFIG best_oIoU_iter_2.pth | tail -1"
     )
     assert why_not("pytest -m slow") is not None
+    assert why_never("python tools/deployment/export.py best.pth out") is None
+    assert why_never("pip install 'mmris[onnx]'") == why_not("pip install x")
     assert why_not("pytest test_my_ris.py") is None
     block = "python a.py \\\n    --b 1\n\nls\n"
     assert commands_of(block) == ["python a.py --b 1", "ls"]
+    assert shortened("NUM_PICTURES = 10\nx = 3") == "NUM_PICTURES = 2\nx = 3"
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,8 @@ def site(tmp_path_factory):
 def test_every_page_of_the_table_is_in_the_menu(site):
     table = (REPOSITORY / "docs/en/README.md").read_text(encoding="utf-8")
     start = (site / "index.html").read_text(encoding="utf-8")
-    pages = re.findall(r"^\| \[.+?\]\((.+?)\.md\)", table, flags=re.MULTILINE)
+    rows = r"^\| \[.+?\]\((.+?)\.(?:md|ipynb)\)"
+    pages = re.findall(rows, table, flags=re.MULTILINE)
     assert len(pages) > 10
     for page in pages:
         assert f'href="{page}/"' in start

@@ -2,12 +2,13 @@
 
 The pages under ``docs/en`` are read on the code's host as well, where links go to
 other files of the repository. In the site README.md of the repository and those of the
-methods are pages, too. A link to the file of a class leads to the reference, one to any
-other file becomes its name.
+methods are pages, too, and so are notebooks. A link to the file of a class leads to the
+reference, one to any other file becomes its name.
 """
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 import sys
@@ -45,7 +46,7 @@ _SYSTEM = "systems/"
 _FENCE = re.compile(r"^```.*?^```$", flags=re.MULTILINE | re.DOTALL)
 # Of the pages that Markdown is at work on.
 _EQUATIONS: dict[str, equations.Equations] = {}
-_ROW = re.compile(r"^\| \[(.+?)\]\((.+?\.md)\)", flags=re.MULTILINE)
+_ROW = re.compile(r"^\| \[(.+?)\]\((.+?)\.(?:md|ipynb)\)", flags=re.MULTILINE)
 
 
 def outside_pages() -> dict[str, str]:
@@ -54,7 +55,26 @@ def outside_pages() -> dict[str, str]:
     for path in sorted((ROOT / "configs").glob("*/README.md")):
         name = path.parent.name
         pages[f"configs/{name}/README.md"] = f"methods/{name}.md"
+    for path in sorted((ROOT / PAGES).glob("notebooks/*.ipynb")):
+        pages[f"{PAGES}/notebooks/{path.name}"] = f"notebooks/{path.stem}.md"
     return pages
+
+
+def page_text(source: str) -> str:
+    """A file as the Markdown of its page.
+
+    Args:
+        source: Its path in the repository; a notebook's code becomes blocks.
+    """
+    text = (ROOT / source).read_text(encoding="utf-8")
+    if not source.endswith(".ipynb"):
+        return text
+    blocks = []
+    for cell in json.loads(text)["cells"]:
+        block = "".join(cell["source"])
+        is_code = cell["cell_type"] == "code"
+        blocks.append(f"```python\n{block}\n```" if is_code else block)
+    return "\n\n".join(blocks)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -64,8 +84,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         config: Of the site.
     """
     table = (ROOT / PAGES / "README.md").read_text(encoding="utf-8")
-    rows = _ROW.findall(table)
-    methods = [page for page in outside_pages().values() if "/" in page]
+    rows = [(name, f"{page}.md") for name, page in _ROW.findall(table)]
+    methods = [page for page in outside_pages().values() if "methods/" in page]
     config.nav = [
         {"Start": "README.md"},
         {"The project": "project.md"},
@@ -89,8 +109,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         config: Of the site.
     """
     for source, page in outside_pages().items():
-        text = (ROOT / source).read_text(encoding="utf-8")
-        files.append(File.generated(config, page, content=text))
+        files.append(File.generated(config, page, content=page_text(source)))
     files.append(File.generated(config, STYLE, content=_LOOKS))
     made = {**reference.pages(), sources.INNER_PARTS: sources.inner_parts()}
     for page, text in made.items():
