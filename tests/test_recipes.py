@@ -47,7 +47,9 @@ def test_a_convolution_into_the_padding_is_found(folder):
     module = importlib.import_module("my_text_encoder")
     text = FILES["my_text_encoder.py"]
     assert LINE_FOR_PADDING in text
-    wrong = text.replace(LINE_FOR_PADDING, "").replace("_module()", "_module(force=1)")
+    wrong = text.replace(LINE_FOR_PADDING, "").replace(
+        "_module()", "_module(force=True)"
+    )
     scope = {"__name__": "wrong"}
     exec(compile(wrong, "wrong.py", "exec"), scope)
     (said,) = re.findall(r"^```text\n(.*)\n```$", PAGE, re.M)
