@@ -5,6 +5,7 @@ import re
 import pytest
 import yaml
 
+from mmris import __version__
 from tests.conftest import REPOSITORY
 
 PAGES = sorted(
@@ -52,6 +53,12 @@ def test_options_of_the_tools_exist(page):
         # Some tools make an option a split: f"--num-{split}".
         stem = option.rsplit("-", 1)[0]
         assert option in sources or f"{stem}-{{" in sources, option
+
+
+def test_the_changelog_begins_with_this_version():
+    text = (REPOSITORY / "docs/en/notes/changelog.md").read_text(encoding="utf-8")
+    first = re.search(r"^## (\S+), (unreleased|\d{4}-\d\d-\d\d)$", text, re.M)
+    assert first[1] == __version__.removesuffix(".dev0")
 
 
 @pytest.mark.parametrize("path", METAFILES, ids=name)
