@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .passes import BACKBONE, EXPRESSION, HEAD, IMAGE, TEXT, WHOLE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from .record import Record
@@ -74,7 +74,8 @@ def plot_growth(
             name = config.partition("_")[0]
             panel.loglog(*zip(*points, strict=True), marker="o", label=name)
         panel.set_xlabel(labels.get(axis, axis))
-        panel.grid(visible=True, which="both", alpha=0.3)
+        places = {place for points in systems.values() for place, _ in points}
+        _label_places(panel, places)
     axes[0].set_ylabel("milliseconds of the neck")
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper center", ncols=3, fontsize="small")
@@ -103,19 +104,22 @@ def plot_forms(
     for panel, label in zip(panels, ("milliseconds", "MB"), strict=True):
         panel.set_xlabel("side of the map")
         panel.set_ylabel(label)
-        panel.set_xticks(*_side_ticks(lines), minor=False)
-        panel.set_xticks([], minor=True)
-        panel.grid(visible=True, which="both", alpha=0.3)
+        sides = {point[0] for points in lines.values() for point in points}
+        _label_places(panel, sides)
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper center", ncols=4, fontsize="small")
     figure.savefig(path, dpi=100)
 
 
-def _side_ticks(
-    lines: Mapping[str, Sequence[tuple[float, float, float]]],
-) -> tuple[list[float], list[str]]:
-    sides = sorted({point[0] for points in lines.values() for point in points})
-    return sides, [f"{side:g}" for side in sides]
+def _label_places(panel: Any, places: Iterable[float]) -> None:
+    """Plain numbers: where something was measured, and the decades' parts upwards."""
+    ordered = sorted(places)
+    panel.set_xticks(ordered, [f"{place:g}" for place in ordered])
+    panel.set_xticks([], minor=True)
+    panel.yaxis.set_major_formatter("{x:g}")
+    panel.yaxis.set_minor_formatter("{x:g}")
+    panel.tick_params(axis="y", which="minor", labelsize="x-small")
+    panel.grid(visible=True, which="both", alpha=0.3)
 
 
 def _first_of_each(record: Record) -> list[dict[str, Any]]:
