@@ -104,8 +104,8 @@ def plot_forms(
     for panel, label in zip(panels, ("milliseconds", "MB"), strict=True):
         panel.set_xlabel("side of the map")
         panel.set_ylabel(label)
-        sides = {point[0] for points in lines.values() for point in points}
-        _label_places(panel, sides)
+        places = {point[0] for points in lines.values() for point in points}
+        _label_places(panel, places)
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper center", ncols=4, fontsize="small")
     figure.savefig(path, dpi=100)
