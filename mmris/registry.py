@@ -41,7 +41,7 @@ TRANSFORMS = _child("transform", root.TRANSFORMS, "mmris.datasets")
 FUNCTIONS = _child("function", root.FUNCTIONS, "mmris.datasets")
 
 MODELS = _child("model", root.MODELS, "mmris.models")
-MODEL_WRAPPERS = _child("model wrapper", root.MODEL_WRAPPERS, "mmris.models")
+MODEL_WRAPPERS = _child("model wrapper", root.MODEL_WRAPPERS, "mmris.engine")
 WEIGHT_INITIALIZERS = _child(
     "weight initializer", root.WEIGHT_INITIALIZERS, "mmris.models"
 )

@@ -10,8 +10,8 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from mmengine.dist import is_main_process
-from mmengine.runner import Runner
 
+from mmris.engine import build_runner
 from mmris.utils import trusted_checkpoints
 from mmris.utils.atomic_files import write_atomically
 from mmris.utils.config import load_config, switch_dataset
@@ -154,7 +154,7 @@ def test(args: argparse.Namespace) -> int:
     with trusted_checkpoints() if args.trust_checkpoint else nullcontext():
         cfg = prepare(args)
         with process_group(cfg, args.launcher):
-            metrics = Runner.from_cfg(cfg).test()
+            metrics = build_runner(cfg).test()
             if args.metrics is not None and is_main_process():
                 write_metrics(args, metrics)
     return 0

@@ -9,9 +9,8 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from mmengine.dist import is_main_process
-from mmengine.runner import Runner
 
-from mmris.engine import Interrupted, InterruptionHook
+from mmris.engine import Interrupted, InterruptionHook, build_runner
 from mmris.utils import trusted_checkpoints
 from mmris.utils.config import load_config, switch_dataset
 from mmris.utils.config_check import check_config, check_custom_keys
@@ -168,7 +167,7 @@ def train(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     with trusted_checkpoints() if args.trust_checkpoint else nullcontext():
         cfg = prepare(args)
         with process_group(cfg, args.launcher):
-            runner = Runner.from_cfg(cfg)
+            runner = build_runner(cfg)
             check_custom_keys(runner.model, cfg)
             try:
                 runner.train()

@@ -1,3 +1,4 @@
+from .build_runner import build_runner
 from .flat_decay_constructor import FlatDecayOptimWrapperConstructor
 from .hooks import (
     ActivationCheckpointingHook,
@@ -17,6 +18,8 @@ from .hooks import (
 )
 from .interruption import Interrupted
 from .mixed_precision import MixedPrecisionOptimWrapper
+from .sharded_model import ShardedModel
+from .sharded_runner import ShardedRunner
 
 __all__ = [
     "ActivationCheckpointingHook",
@@ -34,6 +37,9 @@ __all__ = [
     "MixedPrecisionOptimWrapper",
     "RefVisualizationHook",
     "RunRecordHook",
+    "ShardedModel",
+    "ShardedRunner",
     "SharedBuffersHook",
     "VocabularyHook",
+    "build_runner",
 ]

@@ -119,14 +119,23 @@ def _set_model_wrapper(cfg: Config, device_ids: list[int] | None) -> None:
     kind = wrapper["type"]
     if str(kind).endswith("FullyShardedDataParallel"):
         raise ValueError(
-            f"model_wrapper_cfg.type is {kind!r}: sharded parameters do not go with "
-            "MMEngine's Runner, whose first process alone writes checkpoints. Leave "
-            "model_wrapper_cfg out"
+            f"model_wrapper_cfg.type is {kind!r}, whose first process alone would "
+            "write checkpoints, of its own share; set 'ShardedModel' to shard "
+            "parameters"
         )
-    kind = MODEL_WRAPPERS.get(kind) if isinstance(kind, str) else kind
-    if kind is not None and issubclass(kind, DistributedDataParallel):
+    if isinstance(kind, str):
+        name, kind = kind, MODEL_WRAPPERS.get(kind)
+        if name in MODEL_WRAPPERS.module_dict:
+            # The Runner looks for a bare name among MMEngine's own only.
+            wrapper["type"] = f"{MODEL_WRAPPERS.scope}.{name}"
+    is_replicated = kind is not None and issubclass(kind, DistributedDataParallel)
+    runner = getattr(kind, "runner_type", None)  # of wrappers that need one of theirs
+    if is_replicated:
         wrapper.setdefault("broadcast_buffers", True)
         wrapper.setdefault("device_ids", device_ids)
+    if runner is not None:
+        cfg.setdefault("runner_type", runner)
+    if is_replicated or runner is not None:
         # Which parameters a loss reaches may change from batch to batch, and looking
         # costs little; without it the second iteration may fail.
         find = cfg.get("find_unused_parameters", True)

@@ -15,6 +15,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from mmris import registry
+from mmris.engine import build_runner
 from mmris.registry import DATASETS, MODELS
 from mmris.utils.config_options import samples_a_step, scale_learning_rates
 from mmris.utils.launch import process_group
@@ -85,19 +86,32 @@ def train(options=None, *, auto_scale_lr=False, steps=STEPS):
     with tempfile.TemporaryDirectory() as folder:
         cfg.work_dir = folder
         with process_group(cfg, "pytorch"):
-            runner = Runner.from_cfg(cfg)
+            runner = build_runner(cfg)
             runner.train()
             model = runner.model.module
             emas = [h.ema_model for h in runner.hooks if hasattr(h, "ema_model")]
             found = {
-                "weights": {k: v.clone() for k, v in model.state_dict().items()},
+                "weights": whole(model.state_dict()),
                 "lr": runner.optim_wrapper.param_groups[0]["lr"],
-                "average": [dict(ema.module.state_dict()) for ema in emas],
+                "average": [whole(ema.module.state_dict()) for ema in emas],
             }
+            found["kept"] = sum(local(p).numel() for p in model.parameters())
         for log in Path(folder).glob("*/vis_data/scalars.json"):  # of rank 0
             lines = [json.loads(line) for line in log.read_text().splitlines()]
             found["grad_norms"] = [line.get("grad_norm") for line in lines]
     return found
+
+
+def whole(state):
+    """A copy of a state dict, of shares put together."""
+    return {
+        name: value.full_tensor() if hasattr(value, "full_tensor") else value.clone()
+        for name, value in state.items()
+    }
+
+
+def local(parameter):
+    return parameter.to_local() if hasattr(parameter, "to_local") else parameter
 
 
 def base_config():

@@ -70,27 +70,35 @@ def train(train_tool, tmp_path):
 
     def run(config, name, *options, ranks=1, change=None, seed=0):
         arguments = [str(config), "--work-dir", str(tmp_path / name), *options]
-        port = free_port()
-        forks = []
-        for rank in range(ranks):
-
-            def action(rank=rank):
-                if change is not None and rank == ranks - 1:
-                    change()
-                if ranks > 1:
-                    arguments.extend(["--launcher", "pytorch"])
-                    names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": ranks}
-                    for key, value in (names | {"MASTER_PORT": port}).items():
-                        os.environ[key] = str(value)
-                # Whatever the process drew before.
-                random.seed(seed + rank)
-                torch.manual_seed(seed + rank)
-                return train_tool.main(arguments)
-
-            forks.append(Fork(action, tmp_path / f"{name}-{rank}.txt"))
-        return [fork.end() for fork in forks], [fork.text for fork in forks]
+        output = tmp_path / name
+        return run_ranks(
+            train_tool.main, arguments, output, ranks=ranks, change=change, seed=seed
+        )
 
     return run
+
+
+def run_ranks(main, arguments, output, *, ranks=1, change=None, seed=0):
+    """Run a tool in forks; returns exit codes and what was printed."""
+    port = free_port()
+    forks = []
+    for rank in range(ranks):
+
+        def action(rank=rank):
+            if change is not None and rank == ranks - 1:
+                change()
+            if ranks > 1:
+                arguments.extend(["--launcher", "pytorch"])
+                names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": ranks}
+                for key, value in (names | {"MASTER_PORT": port}).items():
+                    os.environ[key] = str(value)
+            # Whatever the process drew before.
+            random.seed(seed + rank)
+            torch.manual_seed(seed + rank)
+            return main(arguments)
+
+        forks.append(Fork(action, output.parent / f"{output.name}-{rank}.txt"))
+    return [fork.end() for fork in forks], [fork.text for fork in forks]
 
 
 def free_port():

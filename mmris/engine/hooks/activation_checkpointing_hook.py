@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from mmris.engine.model_parts import find_parts
 from mmris.models import FusionNeck
 from mmris.registry import HOOKS
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from mmengine.runner import Runner
+    from torch import nn
 
 
 @HOOKS.register_module()
@@ -53,7 +53,10 @@ class ActivationCheckpointingHook(Hook):
         if is_model_wrapper(model):
             model = model.module
         for name in self.modules:
-            for part in _find(model, name):
+            parts = find_parts(
+                model, name, key="activation_checkpointing", in_pieces=(FusionNeck,)
+            )
+            for part in parts.values():
                 checkpoint_activations(part)
 
 
@@ -93,26 +96,3 @@ def kept_buffers(module: nn.Module) -> Iterator[None]:
             # Past autograd, which has kept some for gradients: those did not change, or
             # are not read.
             buffer.data.copy_(value)
-
-
-def _find(model: nn.Module, pattern: str) -> list[nn.Module]:
-    """The parts that a name means, each called as a whole."""
-    wanted = pattern.split(".")
-    found = {
-        name: part
-        for name, part in model.named_modules()
-        if len(name.split(".")) == len(wanted)
-        and all(map(fnmatchcase, name.split("."), wanted))
-    }
-    if not found:
-        raise ValueError(
-            f"activation_checkpointing names {pattern!r}, but the model has no such "
-            "part; name one of those that print(model) shows, such as 'decode_head'"
-        )
-    for name, part in found.items():
-        if isinstance(part, FusionNeck) or type(part).forward is nn.Module.forward:
-            raise ValueError(
-                f"activation_checkpointing names {pattern!r}, but {name} is never run "
-                f"as a whole; name parts of it, such as {name}.*"
-            )
-    return list(found.values())
