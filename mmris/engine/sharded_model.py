@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.utils._pytree import tree_map_only
 
 from mmris.models import FusionNeck
 from mmris.registry import MODEL_WRAPPERS
@@ -16,7 +17,7 @@ from mmris.registry import MODEL_WRAPPERS
 from .model_parts import find_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from mmengine.optim import OptimWrapper
     from torch import Tensor
@@ -116,12 +117,14 @@ class ShardedModel(nn.Module):
         mesh = init_device_mesh(device, (dist.get_world_size(),))
         # From the inside out: what is in no inner part is the outer one's.
         for name in sorted(parts, key=lambda name: -name.count(".")):
-            keep = self.reshard_after_forward
-            fully_shard(parts[name], mesh=mesh, reshard_after_forward=keep)
-            self._units[name] = parts[name], keep
-            if isinstance(parts[name], FusionNeck):
+            part, given_up = parts[name], self.reshard_after_forward
+            part.register_forward_hook(_owned_output)
+            fully_shard(part, mesh=mesh, reshard_after_forward=given_up)
+            self._units[name] = part, given_up
+            if isinstance(part, FusionNeck):
                 for method in ("encode", "decode"):  # what the segmentor calls
-                    register_fsdp_forward_method(parts[name], method)
+                    setattr(part, method, partial(_owned, getattr(part, method)))
+                    register_fsdp_forward_method(part, method)
         fully_shard(self.module, mesh=mesh, reshard_after_forward=False)
         self._units = {"": (self.module, False), **self._units}
         self.is_sharded = True
@@ -245,6 +248,23 @@ class ShardedModel(nn.Module):
                 "model; build it by mmris.engine.build_runner(cfg), as tools/train.py "
                 "does"
             )
+
+
+def _owned(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """What a method returns, without views.
+
+    A change in place of a view would take FSDP the hook that gathers the part for its
+    backward pass, in silence.
+    """
+    return tree_map_only(torch.Tensor, _without_view, method(*args, **kwargs))
+
+
+def _owned_output(module: nn.Module, args: Any, output: Any) -> Any:
+    return tree_map_only(torch.Tensor, _without_view, output)
+
+
+def _without_view(value: Tensor) -> Tensor:
+    return value.clone() if value.requires_grad and value._is_view() else value
 
 
 def _note(names: set[str], name: str, parameter: Tensor) -> None:

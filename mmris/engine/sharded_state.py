@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.distributed as dist
 from mmengine.dist import is_main_process
 from torch import nn
 from torch.distributed.tensor import DTensor, distribute_tensor
@@ -104,21 +106,51 @@ def clip_by_norm(
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
 ) -> Tensor:
-    """As ``clip_grad_norm_`` of torch, with a norm that can be logged.
+    """As ``clip_grad_norm_`` of torch, for gradients of which each process has a share.
 
-    torch returns for sharded gradients a norm of which each process has a share.
+    torch's own returns a norm of shares, which is another number in each process, and
+    takes no largest entry (``norm_type=inf``) of a share that is empty.
 
     Args:
-        parameters: The parameters.
+        parameters: The parameters, all with gradients.
         max_norm: Largest norm of all gradients together.
-        norm_type: Which norm.
+        norm_type: Which norm, above 0; ``inf`` for the largest entry.
         error_if_nonfinite: Whether a norm that is no number is an error.
         foreach: As in torch.
 
     Returns:
         The norm before clipping, of the gradients of all processes.
+
+    Raises:
+        ValueError: There is no such norm.
+        FloatingPointError: The norm is no number, which is to be an error.
     """
-    norm = nn.utils.clip_grad_norm_(
-        parameters, max_norm, norm_type, error_if_nonfinite, foreach
-    )
-    return norm.full_tensor() if isinstance(norm, DTensor) else norm
+    if norm_type <= 0:
+        raise ValueError(
+            f"optim_wrapper.clip_grad.norm_type is {norm_type}; with model_wrapper_cfg."
+            "type='ShardedModel' give a number above 0, or 'inf'"
+        )
+    gradients: list[DTensor] = [
+        parameter.grad  # type: ignore[misc]
+        for parameter in parameters
+        if parameter.grad is not None
+    ]
+    shares = [gradient.to_local() for gradient in gradients]
+    filled = [share for share in shares if share.numel()]
+    norm = nn.utils.get_total_norm(filled, norm_type, foreach=foreach)
+    norm = norm.to(shares[0].device)
+    if math.isinf(norm_type):
+        dist.all_reduce(norm, op=dist.ReduceOp.MAX)
+    else:
+        powers = norm**norm_type
+        dist.all_reduce(powers)
+        norm = powers ** (1 / norm_type)
+    if error_if_nonfinite and not torch.isfinite(norm):
+        raise FloatingPointError(
+            f"the norm of the gradients is {float(norm)} (optim_wrapper.clip_grad."
+            "error_if_nonfinite); train with a lower rate, or set it to False"
+        )
+    factor = (max_norm / (norm + 1e-6)).clamp(max=1.0)
+    for share in filled:
+        share.mul_(factor)
+    return norm

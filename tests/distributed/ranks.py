@@ -20,15 +20,18 @@ from typing import Any
 
 from tests.conftest import REPOSITORY
 
-TIMEOUT = 300  # seconds for all jobs, on a busy machine
+TIMEOUT = 300
 
 
-def run_jobs(folder: Path, jobs: list[tuple[str, int, dict[str, Any]]]) -> list[Any]:
+def run_jobs(
+    folder: Path, jobs: list[tuple[str, int, dict[str, Any]]], timeout: int = TIMEOUT
+) -> list[Any]:
     """Run jobs one after another.
 
     Args:
         folder: For what they exchange with this process.
         jobs: Function, as ``"module:name"``; number of processes; keyword arguments.
+        timeout: Seconds for all jobs, on a busy machine.
 
     Returns:
         For each job what the function returned in each process, by rank; the text of a
@@ -43,7 +46,7 @@ def run_jobs(folder: Path, jobs: list[tuple[str, int, dict[str, Any]]]) -> list[
         start_new_session=True,
     )
     try:
-        code = process.wait(TIMEOUT)
+        code = process.wait(timeout)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # processes that wait for others

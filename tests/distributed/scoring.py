@@ -1,4 +1,4 @@
-"""tools/test.py as one of several processes."""
+"""tools/test.py and tools/train.py as one of several processes."""
 
 from __future__ import annotations
 
@@ -19,3 +19,8 @@ Runner._log_env = lambda runner, env_cfg: None
 def score(arguments):
     """Run the tool and return its exit code."""
     return load_tool("test").main([*arguments, "--launcher", "pytorch"])
+
+
+def train(arguments):
+    """Run the tool and return its exit code."""
+    return load_tool("train").main([*arguments, "--launcher", "pytorch"])

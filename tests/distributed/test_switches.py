@@ -11,6 +11,17 @@ HALF = {"train_dataloader.batch_size": 2}
 CLIP = {"optim_wrapper.clip_grad": {"max_norm": 0.3}}
 AMP = {"optim_wrapper.type": "MixedPrecisionOptimWrapper"}
 AVERAGE = {"custom_hooks": [{"type": "EMAHook", "momentum": 0.3}]}
+SHARDED = {
+    "model_wrapper_cfg": {"type": "ShardedModel", "modules": ["first", "last"]},
+    # For those that wait where another one failed.
+    "env_cfg": {"dist_cfg": {"timeout": 60}},
+}
+LARGEST = {"optim_wrapper.clip_grad": {"max_norm": 0.3, "norm_type": float("inf")}}
+DECAY = {
+    "optim_wrapper.optimizer": {
+        "_delete_": True, "type": "AdamW", "lr": 0.02, "weight_decay": 0.1
+    }
+}  # fmt: skip
 # Name: processes, options of the config, arguments of train.
 JOBS = {
     "one": (1, {}, {}),
@@ -35,6 +46,23 @@ JOBS = {
     "two, mixed precision": (2, {**HALF, **AMP}, {}),
     "one, averaged": (1, AVERAGE, {}),
     "two, averaged": (2, {**HALF, **AVERAGE}, {}),
+    "sharded": (2, {**HALF, **SHARDED}, {}),
+    "sharded, accumulating": (
+        2,
+        {
+            **SHARDED,
+            "train_dataloader.batch_size": 1,
+            "optim_wrapper.accumulative_counts": 2,
+        },
+        {},
+    ),
+    "sharded, clipped": (2, {**HALF, **SHARDED, **CLIP}, {}),
+    "one, clipped by the largest": (1, LARGEST, {}),
+    "sharded, clipped by the largest": (2, {**HALF, **SHARDED, **LARGEST}, {}),
+    "sharded, mixed precision": (2, {**HALF, **SHARDED, **AMP}, {}),
+    "sharded, averaged": (2, {**HALF, **SHARDED, **AVERAGE}, {}),
+    "one, decaying": (1, DECAY, {}),
+    "sharded, decaying": (2, {**HALF, **SHARDED, **DECAY}, {}),
     "as many samples": (2, HALF, {"auto_scale_lr": True}),
     "twice as many": (2, {}, {"auto_scale_lr": True}),
     "six times as many": (
@@ -88,6 +116,14 @@ def largest_difference(first, second):
         ("one, clipped", "two, clipped", 1e-6),
         ("one, mixed precision", "two, mixed precision", 2e-3),
         ("one, averaged", "two, averaged", 1e-6),
+        ("one", "sharded", 1e-6),
+        ("one", "sharded, accumulating", 1e-6),
+        ("one, clipped", "sharded, clipped", 1e-6),
+        ("one, clipped by the largest", "sharded, clipped by the largest", 1e-6),
+        ("one, mixed precision", "sharded, mixed precision", 2e-3),
+        ("one, averaged", "sharded, averaged", 1e-6),
+        # By the root of small squares, which grows what rounding leaves.
+        ("one, decaying", "sharded, decaying", 1e-4),
     ],
 )
 def test_two_processes_train_as_one(results, one, two, tolerance):
@@ -96,13 +132,16 @@ def test_two_processes_train_as_one(results, one, two, tolerance):
         assert_same(weights(result), expected, tolerance)
 
 
-def test_parameters_that_only_some_processes_use(results):
+@pytest.mark.parametrize("name", ["two", "sharded", "sharded, decaying"])
+def test_parameters_that_only_some_processes_use(results, name):
     start = untrained()
-    trained = weights(results["two"][0])
+    trained = weights(results[name][0])
     assert torch.equal(trained["never.weight"], start["never.weight"])
-    for name in ("first.weight", "sometimes.weight", "last.weight"):
-        assert not torch.equal(trained[name], start[name]), name
-    # Without looking for them the second iteration fails.
+    for key in ("first.weight", "sometimes.weight", "last.weight"):
+        assert not torch.equal(trained[key], start[key]), key
+
+
+def test_without_looking_for_them_the_second_iteration_fails(results):
     for result in results["two that look for nothing"]:
         assert "Expected to have finished reduction" in result
 
@@ -114,9 +153,23 @@ def test_clipping_is_by_the_norm_of_the_gradient_of_all(results):
         )
         > 1e-3
     )
-    one, two = (results[f"{number}, clipped"][0] for number in ("one", "two"))
-    assert max(one["grad_norms"]) > 0.3
-    assert two["grad_norms"] == pytest.approx(one["grad_norms"], rel=1e-3)
+    for how in ("clipped", "clipped by the largest"):
+        one, *others = (
+            results[f"{name}, {how}"][0]
+            for name in ("one", "two", "sharded")
+            if f"{name}, {how}" in JOBS
+        )
+        assert max(one["grad_norms"]) > 0.3
+        for other in others:
+            assert other["grad_norms"] == pytest.approx(one["grad_norms"], rel=1e-3)
+
+
+def test_each_process_keeps_a_share(results):
+    kept = [result["kept"] for result in results["sharded"]]
+    count = sum(value.numel() for value in untrained().values())
+    assert sum(kept) == count
+    assert max(kept) < 0.6 * count
+    assert results["two"][0]["kept"] == count
 
 
 def test_mixed_precision_is_mixed_precision(results):
@@ -129,8 +182,9 @@ def test_mixed_precision_is_mixed_precision(results):
 def test_averages_are_those_of_one_process(results):
     (expected,) = results["one, averaged"][0]["average"]
     assert largest_difference(expected, weights(results["one, averaged"][0])) > 1e-3
-    for result in results["two, averaged"]:
-        assert_same(result["average"][0], expected)
+    for name in ("two, averaged", "sharded, averaged"):
+        for result in results[name]:
+            assert_same(result["average"][0], expected)
 
 
 @pytest.mark.parametrize(

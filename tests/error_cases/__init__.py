@@ -37,6 +37,7 @@ from . import (  # noqa: E402
     checkpoints,
     configs,
     pictures_and_masks,
+    processes,
     published_copies,
     sentences,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "checkpoints",
     "configs",
     "pictures_and_masks",
+    "processes",
     "published_copies",
     "sentences",
 ]

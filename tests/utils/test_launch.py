@@ -261,13 +261,26 @@ def test_a_wrapper_of_another_kind_keeps_its_arguments():
 
 
 @pytest.mark.usefixtures("one_process")
-def test_sharded_parameters_are_refused():
+def test_mmengines_sharded_parameters_are_refused():
     cfg = Config({"model_wrapper_cfg": {"type": "MMFullyShardedDataParallel"}})
     with (
-        pytest.raises(ValueError, match="model_wrapper_cfg.type .* Leave model_"),
+        pytest.raises(ValueError, match="model_wrapper_cfg.type .* set 'ShardedModel'"),
         process_group(cfg, "pytorch"),
     ):
         pass
+
+
+@pytest.mark.usefixtures("one_process")
+@pytest.mark.parametrize("name", ["ShardedModel", "mmris.ShardedModel"])
+def test_sharded_parameters_need_a_runner_of_theirs(name):
+    cfg = Config({"model_wrapper_cfg": {"type": name}, "find_unused_parameters": False})
+    with process_group(cfg, "pytorch"):
+        pass
+    assert cfg.runner_type == "ShardedRunner"
+    assert cfg.model_wrapper_cfg == {
+        "type": "mmris.ShardedModel",
+        "find_unused_parameters": False,
+    }
 
 
 @pytest.mark.usefixtures("one_process")
