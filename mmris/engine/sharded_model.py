@@ -277,7 +277,7 @@ def _share(buffers: list[Tensor]) -> None:
         alike = [buffer for buffer in buffers if buffer.dtype == dtype]
         joined = torch.cat([buffer.detach().reshape(-1) for buffer in alike])
         dist.broadcast(joined, src=0)
-        parts = joined.split([buffer.numel() for buffer in alike])
+        parts = torch.split(joined, [buffer.numel() for buffer in alike])
         for buffer, part in zip(alike, parts, strict=True):
             buffer.data.copy_(part.view_as(buffer))
 

@@ -65,12 +65,13 @@ def shard_optimizer(
         optimizer: The optimizer, changed in place.
         sharded: Its parameters, each with the sharded one that took its place.
     """
+    places: dict[Any, nn.Parameter] = dict(sharded)
     for group in optimizer.param_groups:
-        group["params"] = [sharded[parameter] for parameter in group["params"]]
+        group["params"] = [places[parameter] for parameter in group["params"]]
     states = dict(optimizer.state)
     optimizer.state.clear()
     for parameter, state in states.items():
-        place = sharded[parameter]
+        place = places[parameter]
         optimizer.state[place] = {
             key: shard_like(value, place) for key, value in state.items()
         }
