@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mmengine.dist import all_gather_object, is_main_process
-from mmengine.optim import OptimWrapperDict
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 from torch import nn
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mmengine.config import Config
-    from mmengine.optim import OptimWrapper
     from torch.utils.data import DataLoader
 
 
@@ -96,22 +95,24 @@ class ShardedRunner(Runner):
     def load_or_resume(self) -> None:
         """Load the checkpoint, if there is one, and shard."""
         super().load_or_resume()
-        if not isinstance(self.model, ShardedModel) or self.model.is_sharded:
+        if not isinstance(self.model, ShardedModel):
             return
         from . import sharded_state  # noqa: PLC0415  # takes a second, needs torch 2.6
 
-        sharded = self.model.shard()
-        for averaged in self._averaged_models():
-            sharded_state.shard_average(averaged, self.model.module)
-        if self._train_loop is None:
-            return
         wrapper: Any = self.optim_wrapper
-        sharded_state.shard_optimizer(wrapper.optimizer, sharded)
-        wrapper.optimizer.register_step_pre_hook(
-            lambda *_: self.model.drop_unused_gradients()
-        )
-        if getattr(wrapper, "clip_func", None) is nn.utils.clip_grad_norm_:
-            wrapper.clip_func = sharded_state.clip_by_norm
+        is_built = isinstance(wrapper, OptimWrapper)  # it is not for a test
+        if not self.model.is_sharded:
+            sharded = self.model.shard()
+            for averaged in self._averaged_models():
+                sharded_state.shard_average(averaged, self.model.module)
+            if is_built:
+                sharded_state.shard_optimizer(wrapper.optimizer, sharded)
+        if is_built:
+            wrapper.optimizer.register_step_pre_hook(
+                lambda *_: self.model.drop_unused_gradients()
+            )
+            if getattr(wrapper, "clip_func", None) is nn.utils.clip_grad_norm_:
+                wrapper.clip_func = sharded_state.clip_by_norm
 
     def save_checkpoint(
         self,
