@@ -328,7 +328,7 @@ def _check_parameters(module: nn.Module, parts: dict[str, nn.Module]) -> None:
         if not parameter.is_contiguous():
             raise ValueError(
                 f"model_wrapper_cfg.type='ShardedModel' cannot shard {name}, which is "
-                f"not contiguous. {_REMEDY} take ChannelsLastHook out of custom_hooks"
+                f"not contiguous. {_REMEDY} take ChannelsLastHook out of the hooks"
             )
         inside = [part for part in parts if name.startswith(f"{part}.")]
         owner = max(inside, key=len, default="")

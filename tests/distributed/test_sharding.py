@@ -29,6 +29,8 @@ CHANGES = {
     # A part that is gathered, one inside it, and one that has two of them inside.
     "cmsa": ["activation_checkpointing=['decode_head','neck.blocks.*']"],
     "cefnet": ["activation_checkpointing=['backbone.layer3','decode_head']"],
+    "cmpc": ["default_hooks.channels_last=None"],
+    "jmceln": ["default_hooks.channels_last=None"],
     "shnet": ["optim_wrapper.clip_grad.max_norm=0.01"],
 }
 
