@@ -20,7 +20,16 @@ MODULES = sorted(
     if not module.name.endswith(".__main__")
 )
 # Modules that need an extra, and the package of it that they import.
-NEEDED = {"mmris.web.page": "gradio"}
+NEEDED = dict.fromkeys(
+    [
+        "mmris.web._gradio",
+        "mmris.web.map_events",
+        "mmris.web.page",
+        "mmris.web.result_place",
+        "mmris.web.serving",
+    ],
+    "gradio",
+)
 
 
 def import_module(name):

@@ -110,7 +110,8 @@ def serve(args: argparse.Namespace) -> int:
         # Gradio reads them when it is imported. It tells nobody that it runs.
         os.environ["GRADIO_TEMP_DIR"] = folder
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-        from mmris.web.page import WebPage, launch  # noqa: PLC0415
+        from mmris.web.page import WebPage  # noqa: PLC0415
+        from mmris.web.serving import launch  # noqa: PLC0415
 
         with trusted_checkpoints() if args.trust_checkpoint else nullcontext():
             models = load_models(args)

@@ -50,6 +50,7 @@ def explain(
     *,
     kinds: Iterable[str] | None = None,
     layers: Sequence[str] = (),
+    heads: bool = False,
     channel_order: ChannelOrder | None = None,
 ) -> list[Explanation]:
     """Segment, and keep what the model looked at.
@@ -67,6 +68,8 @@ def explain(
             has, an empty list for none.
         layers: Modules to make a Grad-CAM map of, by their names in the model;
             ``"neck"`` are the maps that the neck hands to the head.
+        heads: Whether attention with several heads has a map for each head as well as
+            their mean.
         channel_order: ``"rgb"`` or ``"bgr"``, of an array of colour.
 
     Returns:
@@ -111,7 +114,15 @@ def explain(
                 for site in sites
                 for entry in site.source.maps(
                     site.module,
-                    Site(model, site.name, site.place, tuple(words), record, wanted),
+                    Site(
+                        model,
+                        site.name,
+                        site.place,
+                        tuple(words),
+                        record,
+                        wanted,
+                        heads,
+                    ),
                 )
             ]
             if layers:

@@ -38,7 +38,6 @@ _OPACITY, _FAINTEST = 0.8, 0.3
 _SMALLEST, _LARGEST = 288, 480
 _WIDEST = 7  # panels beside each other
 _PANEL = 1.5  # inches
-_PROBABILITIES = ("stage_masks", "boundary_maps", "body_maps", "coarse_masks")
 _TYPE_COLORS = (BLUE, BLUISH_GREEN, ORANGE, REDDISH_PURPLE)
 
 
@@ -126,10 +125,8 @@ def draw_figure(
     if axes == ("word", "item"):
         return _bars(explanation, maps[0])
     rows = _rows(explanation, maps, point)
-    unit = {"grad_cam": "relevance", "stage_changes": "length"}.get(kind, "share")
-    if kind in _PROBABILITIES:
-        unit = "probability"
-    elif len(rows) == 1 and len(maps) > 1:
+    unit = KINDS[kind].unit
+    if not KINDS[kind].ends_at_one and len(rows) == 1 and len(maps) > 1:
         unit = "of the largest of the panel"
     return _heat_maps(explanation, rows, unit)
 
@@ -190,7 +187,7 @@ def _rows(
             label = f"{entry.place.replace('_', ' ')}\n{label}"
         values = np.stack([panel.values for panel in panels])
         low, high = 0.0, float(values.max())
-        if entry.kind in _PROBABILITIES:
+        if KINDS[entry.kind].ends_at_one:
             high = 1.0
         rows.append(_Row(label, panels, low, high if high > low else low + 1))
     if len(rows) > 1 and all(len(row.panels) == 1 for row in rows):
@@ -199,7 +196,7 @@ def _rows(
             row.panels[0]._replace(caption=row.label.replace("\n", ", "))
             for row in rows
         ]
-        if maps[0].kind in _PROBABILITIES:
+        if KINDS[maps[0].kind].ends_at_one:
             return [_Row("", panels, 0.0, 1.0)]
         scaled = [
             panel._replace(values=panel.values / row.high)

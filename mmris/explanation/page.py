@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 # means over at most so many cells along an axis, of what looks and of what is seen.
 _QUERY_CELLS = 24
 _CELLS = 40
-_PROBABILITIES = ("stage_masks", "boundary_maps", "body_maps", "coarse_masks")
 
 _PAGE_STYLE = """
 .stage { display: grid; gap: 22px; margin-top: 20px;
@@ -191,8 +190,8 @@ def _map(entry: ExplanationMap) -> dict[str, Any]:
         "items": list(entry.items),
         "size": list(shape[-2:]),
         "query_size": query_size,
-        "unit": "probability" if entry.kind in _PROBABILITIES else "share",
-        "percent": entry.kind not in ("grad_cam", "stage_changes"),
+        "ends_at_one": KINDS[entry.kind].ends_at_one,
+        "percent": KINDS[entry.kind].in_percent,
         # Those that are written out are exact.
         "numbers": [] if entry.size else np.round(rows.astype(float), 6).tolist(),
         "tops": [float(f"{top:.4g}") for top in tops],

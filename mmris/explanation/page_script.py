@@ -61,7 +61,7 @@ function draw() {
   if (shown) {
     const {m, index} = shown, values = slice(m, index);
     const top = (state.own || isQuery(m) ? m.tops[index] : Math.max(...m.tops)) || 1;
-    const high = m.unit === 'probability' ? 1 : top;
+    const high = m.ends_at_one ? 1 : top;
     const small = document.createElement('canvas');
     [small.height, small.width] = m.size;
     const ink = small.getContext('2d');

@@ -16,12 +16,15 @@ from mmris.visualization.overlays import draw_mask, draw_numbers, fit
 from mmris.visualization.palette import line_style
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from .heat_maps import HeatMap
     from .maps import ProbabilityMaps
 
 View: TypeAlias = Literal["masks", "heat map", "cut-out"]
 VIEWS: tuple[View, ...] = get_args(View)
+HEAT_MAP: View = "heat map"
 # Small pictures are shown larger, with their pixels in view.
 _MIN_SIDE, _MAX_SIDE = 640, 1280
 _CHECKER = 12  # pixels of a square behind a cut-out
@@ -29,24 +32,34 @@ _COLOURS = "inferno"
 
 
 def draw_view(
-    maps: ProbabilityMaps, view: View, *, threshold: float, opacity: float
+    maps: ProbabilityMaps,
+    view: View,
+    *,
+    threshold: float,
+    opacity: float,
+    heat: HeatMap | None = None,
 ) -> np.ndarray:
     """Draw a result.
 
     Args:
         maps: The result.
-        view: ``"masks"`` lays all of them over the picture, ``"heat map"`` the highest
-            probability of any expression, ``"cut-out"`` shows nothing but what is
-            inside a mask.
+        view: ``"masks"`` lays all of them over the picture, ``"heat map"`` a map of
+            numbers, ``"cut-out"`` shows nothing but what is inside a mask.
         threshold: Probability above which a pixel is inside.
         opacity: Of masks and of the heat map, from 0 to 1.
+        heat: The heat map; None for the highest probability of any expression.
 
     Returns:
         ``(H, W, 3)`` uint8 in RGB order.
     """
     picture = _fit(maps.picture)
-    if view == "heat map":
-        return draw_heat(picture, maps.probabilities.max(axis=0), opacity=opacity)
+    if view == HEAT_MAP:
+        values = maps.probabilities.max(axis=0) if heat is None else heat.values
+        drawn = draw_heat(picture, values, opacity=opacity)
+        if heat is not None and heat.point is not None:
+            zoom = drawn.shape[1] / maps.picture.shape[1]
+            _draw_ring(drawn, [zoom * (place + 0.5) for place in heat.point])
+        return drawn
     masks = [_fit(mask.astype(np.uint8)) for mask in maps.masks(threshold)]
     if view == "cut-out":
         inside = np.any(masks, axis=0)[..., None]
@@ -58,6 +71,16 @@ def draw_view(
         size = min(max(14, max(picture.shape[:2]) // 32), 26)
         picture = draw_numbers(picture, masks, styles, size=size)
     return picture
+
+
+def shown_size(maps: ProbabilityMaps) -> tuple[int, int]:
+    """Height and width of what :func:`draw_view` draws.
+
+    Args:
+        maps: The result.
+    """
+    height, width = _fit(maps.picture).shape[:2]
+    return height, width
 
 
 def draw_heat(picture: np.ndarray, values: np.ndarray, *, opacity: float) -> np.ndarray:
@@ -84,7 +107,12 @@ def draw_heat(picture: np.ndarray, values: np.ndarray, *, opacity: float) -> np.
 
 
 def legend_html(
-    maps: ProbabilityMaps, view: View, *, name: str, threshold: float
+    maps: ProbabilityMaps,
+    view: View,
+    *,
+    name: str,
+    threshold: float,
+    heat: HeatMap | None = None,
 ) -> str:
     """The legend: what each colour is, how sure the model is, how large the mask.
 
@@ -93,6 +121,7 @@ def legend_html(
         view: What is drawn.
         name: The model.
         threshold: Probability above which a pixel is inside.
+        heat: The heat map, if one is drawn.
 
     Returns:
         HTML, in which nothing that a person wrote is markup.
@@ -113,12 +142,14 @@ def legend_html(
             f'</span><span class="words">{html.escape(text)}</span>'
             f'<span class="note">{note}</span></li>'
         )
-    scale = (
-        '<div class="scale"><span>0</span><i></i><span>1</span>'
-        "<em>highest probability of any expression</em></div>"
-        if view == "heat map"
-        else ""
-    )
+    scale = ""
+    if view == HEAT_MAP:
+        top = "1" if heat is None else heat.top
+        meaning = "" if heat is None else heat.meaning
+        scale = (
+            f'<div class="scale"><span>0</span><i></i><span>{html.escape(top)}</span>'
+            f"<em>{html.escape(meaning)}</em></div>"
+        )
     return (
         f'<div class="legend"><h3>{html.escape(name)}</h3>{scale}'
         f"<ol>{''.join(rows)}</ol></div>"
@@ -149,6 +180,14 @@ def write_masks(maps: ProbabilityMaps, folder: Path, *, threshold: float) -> Pat
             target.write(file, file.name)
             file.unlink()
     return archive
+
+
+def _draw_ring(picture: np.ndarray, point: Sequence[float]) -> None:
+    """A ring around a point, row and column, that is seen on any ground."""
+    row, column = (round(place) for place in point)
+    size = max(picture.shape[:2]) // 64
+    for color, width in ((0, 5), (255, 2)):
+        cv2.circle(picture, (column, row), size, (color,) * 3, width, cv2.LINE_AA)
 
 
 def _fit(picture: np.ndarray) -> np.ndarray:

@@ -5,27 +5,20 @@ Needs gradio, the extra ``web``.
 
 from __future__ import annotations
 
-import logging
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .drawing import VIEWS, View, draw_view, legend_html, write_masks
+from ._gradio import gr
+from .answers import Answer
+from .drawing import HEAT_MAP, VIEWS, View, write_masks
 from .example_scenes import write_example_scenes
+from .heat_maps import HeatMaps
 from .limits import Limits, RateLimit, RefusedError, check_text, read_picture
-from .maps import ProbabilityMaps, probability_maps
-from .style import CSS, FIXED_FONTS, FONTS
-
-try:
-    import gradio as gr
-except ModuleNotFoundError as error:
-    if error.name != "gradio":
-        raise
-    raise ModuleNotFoundError(
-        "the web page needs gradio, which is not installed; install it with "
-        "pip install 'mmris[web]'"
-    ) from None
+from .map_events import offer_maps
+from .maps import probability_maps
+from .result_place import build_place, choices_of
+from .serving import RefusingBlocks, client_of, politely
 
 if TYPE_CHECKING:
     from mmris.apis import RefSegInferencer
@@ -36,15 +29,6 @@ write what you are looking for, and press <b>Find</b>.<br>Or start with one of t
 examples.</div></div>"""
 # Seconds without use, after which a result is forgotten.
 _FORGET_AFTER = 1800
-_LOG = logging.getLogger("mmris.web")
-
-
-@dataclass(frozen=True)
-class _Result:
-    """What one model said, with its name."""
-
-    name: str
-    maps: ProbabilityMaps
 
 
 class WebPage:
@@ -71,7 +55,7 @@ class WebPage:
 
     def segment(
         self, path: str | None, text: str, first: str, second: str, client: str
-    ) -> list[_Result]:
+    ) -> list[Answer]:
         """Ask one model or two.
 
         Args:
@@ -93,12 +77,13 @@ class WebPage:
             )
         expressions = check_text(text, self.limits)
         picture = read_picture(path, self.limits)
-        return [
-            _Result(name, probability_maps(self.models[name], picture, expressions))
-            for name in names
-        ]
+        results = []
+        for name in names:
+            maps = probability_maps(self.models[name], picture, expressions)
+            results.append(Answer(name, maps, HeatMaps(self.models[name], maps)))
+        return results
 
-    def masks_file(self, result: _Result, threshold: float) -> str:
+    def masks_file(self, result: Answer, threshold: float) -> str:
         """Write the masks of a result for downloading.
 
         Args:
@@ -113,7 +98,7 @@ class WebPage:
         examples = write_example_scenes(self.folder)
         names = list(self.models)
         threshold = self.models[names[0]].model.settings.threshold
-        with gr.Blocks(
+        with RefusingBlocks(
             title="mmris: find what you say",
             analytics_enabled=False,
             delete_cache=(600, 3600),
@@ -171,9 +156,10 @@ class WebPage:
                         )
                     empty = gr.HTML(_EMPTY)
                     with gr.Row(elem_id="results"):
-                        shown = [_place(number) for number in (1, 2)]
+                        places = [build_place(number) for number in (1, 2)]
             controls = [view, level, opacity]
-            outputs = [part for place in shown for part in place]
+            drawn = [part for place in places for part in place.drawn]
+            choices = [part for place in places for part in place.choices]
 
             def choose(event: gr.SelectData) -> tuple[str, str]:
                 return examples[int(event.index)]
@@ -186,24 +172,35 @@ class WebPage:
             )
             asking = {
                 "fn": self._find,
-                "inputs": [*asked, *controls],
-                "outputs": [state, empty, *outputs],
+                "inputs": [*asked, *controls, state],
+                "outputs": [state, empty, *drawn, *choices],
                 "concurrency_id": "models",
                 "concurrency_limit": 1,
-                "show_progress_on": [empty, shown[0][1]],
+                "show_progress_on": [empty, places[0].drawn[1]],
             }
             gr.on([self._button.click, asked[1].submit], api_name="segment", **asking)
             picked.success(api_visibility="private", **asking)
+            drawing: dict[str, Any] = {
+                "api_visibility": "private",
+                "concurrency_limit": 2,
+                "trigger_mode": "always_last",
+                "show_progress": "hidden",
+            }
             gr.on(
-                [view.change, level.input, opacity.input],
+                [level.input, opacity.input],
                 self._draw,
                 inputs=[state, *controls],
-                outputs=outputs,
-                api_visibility="private",
-                concurrency_limit=2,
-                trigger_mode="always_last",
-                show_progress="hidden",
+                outputs=drawn,
+                **drawing,
             )
+            view.change(
+                self._show_view,
+                inputs=[state, *controls],
+                outputs=[*drawn, *choices],
+                **drawing,
+            )
+            for number, place in enumerate(places):
+                offer_maps(place, number, [state, *controls], drawing, self.rate_limit)
         page.queue(max_size=self.limits.queue)
         return page
 
@@ -258,100 +255,40 @@ class WebPage:
         view: View,
         threshold: float,
         opacity: float,
+        before: list[Answer] | None,
         request: gr.Request,
     ) -> list[Any]:
-        client = request.client.host if request and request.client else "unknown"
-        try:
-            results = self.segment(path, text, first, second, client)
-        except RefusedError as refusal:
-            raise _polite(str(refusal)) from None
-        except Exception:
-            _LOG.exception("a request failed")
-            raise _polite(
-                "Something went wrong here. Please try another picture or other words."
-            ) from None
+        with politely():
+            results = self.segment(path, text, first, second, client_of(request))
+            if view == HEAT_MAP:
+                # Who looks at a kind of map goes on with it.
+                for result, old in zip(results, before or [], strict=False):
+                    kind = old.heat.choice.kind
+                    result.heat.look(result.heat.choose(kind, None))
+            shown = self._show_view(results, view, threshold, opacity)
+        return [results, gr.update(visible=False), *shown]
+
+    def _show_view(
+        self, results: list[Answer], view: View, threshold: float, opacity: float
+    ) -> list[Any]:
+        """New values of both places and of their choices; no model is asked."""
         drawn = self._draw(results, view, threshold, opacity)
-        return [results, gr.update(visible=False), *drawn]
+        heats = [result.heat for result in results[:2]]
+        for heat in [*heats, *[None] * (2 - len(heats))]:
+            drawn += choices_of(heat, visible=view == HEAT_MAP)
+        return drawn
 
     def _draw(
-        self, results: list[_Result], view: View, threshold: float, opacity: float
+        self, results: list[Answer], view: View, threshold: float, opacity: float
     ) -> list[Any]:
         """New values of both places; no model is asked."""
         view = view if view in VIEWS else VIEWS[0]
         values: list[Any] = []
         for result in results[:2]:
-            maps = result.maps
-            drawn = draw_view(maps, view, threshold=threshold, opacity=opacity)
-            legend = legend_html(maps, view, name=result.name, threshold=threshold)
             values += [
                 gr.update(visible=True),
-                drawn,
-                legend,
+                *result.drawn(view, threshold=threshold, opacity=opacity),
                 gr.update(value=self.masks_file(result, threshold), visible=True),
             ]
         hidden = [gr.update(visible=False), None, "", gr.update(visible=False)]
         return values + hidden * (2 - len(results[:2]))
-
-
-def _place(number: int) -> list[Any]:
-    """Where a result is shown: column, picture, legend, button."""
-    with gr.Column(
-        visible=False, elem_classes="result", elem_id=f"result-{number}"
-    ) as column:
-        picture = gr.Image(
-            show_label=False,
-            interactive=False,
-            container=False,
-            buttons=["fullscreen"],
-            elem_id=f"overlay-{number}",
-        )
-        legend = gr.HTML(elem_id=f"legend-{number}")
-        button = gr.DownloadButton(
-            "Download masks", size="sm", elem_id=f"download-{number}"
-        )
-    return [column, picture, legend, button]
-
-
-def _polite(message: str) -> gr.Error:
-    return gr.Error(message, duration=15, title="Not this way", print_exception=False)
-
-
-def launch(
-    page: gr.Blocks, limits: Limits, *, host: str, port: int | None, block: bool = True
-) -> str:
-    """Serve the page.
-
-    Args:
-        page: The page.
-        limits: What one request may ask for.
-        host: Name or address that it answers at; ``"0.0.0.0"`` for other machines.
-        port: None takes the first free one from 7860 on.
-        block: Whether to serve until Ctrl-C.
-
-    Returns:
-        The address.
-    """
-    theme = gr.themes.Base(
-        primary_hue=gr.themes.colors.blue,
-        neutral_hue=gr.themes.colors.slate,
-        radius_size=gr.themes.sizes.radius_lg,
-        font=list(FONTS),
-        font_mono=list(FIXED_FONTS),
-    )
-    _, address, _ = page.launch(
-        server_name=host,
-        server_port=port,
-        prevent_thread_lock=not block,
-        quiet=True,
-        share=False,
-        show_error=True,
-        max_file_size=limits.megabytes * 1_000_000,
-        state_session_capacity=limits.sessions,
-        max_threads=8,
-        enable_monitoring=False,
-        ssr_mode=False,
-        footer_links=[],
-        theme=theme,
-        css=CSS,
-    )
-    return str(address)

@@ -61,11 +61,18 @@ test_pipeline = [
 """
 
 
-def write_checkpoint(folder):
-    """Paths of the config and of a checkpoint with words of its own."""
+def write_checkpoint(folder, text_encoder=None):
+    """Paths of the config and of a checkpoint with words of its own.
+
+    With a text encoder of one's own, the config file is not the checkpoint's.
+    """
     config_file, checkpoint = folder / "small.py", folder / "small.pth"
     config_file.write_text(CONFIG)
     config = Config.fromfile(config_file)
+    if text_encoder is not None:
+        config = config.to_dict()
+        config["model"]["text_encoder"] = text_encoder
+        config = Config(config)
     model = build_random_model(config, size=SIZE, device=torch.device("cpu"))
     torch.save(
         {"meta": {"cfg": config.pretty_text}, "state_dict": model.state_dict()},

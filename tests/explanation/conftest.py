@@ -56,7 +56,23 @@ NECKS = {
     "cefnet_vanilla": co_attention_neck("VanillaCoAttention"),
     "jmceln": {"type": "TextMultipliedNeck", "channels": 8},
 }
+
+
+def gated_head(aggregation, exchange=None):
+    return {
+        "type": "MultiLevelDecodeHead",
+        "exchange": exchange,
+        "aggregation": aggregation,
+        "mask_decoder": {"type": "ConvMaskDecoder", "channels": 8, "num_convs": 1},
+    }
+
+
 HEADS = {
+    "cmsa": gated_head({"type": "SumAggregation"}, {"type": "GatedExchange"}),
+    "cmpc": gated_head({"type": "PeepholeConvLSTMAggregation", "channels": 6}),
+    "shnet": gated_head(
+        {"type": "Conv3dAggregation"}, {"type": "HierarchicalCrossModalExchange"}
+    ),
     "cefnet": {"type": "BoundaryEnhancementHead"},
     "cefnet_vanilla": {"type": "TopDownDecodeHead"},
     "jmceln": CASCADE,

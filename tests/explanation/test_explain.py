@@ -19,9 +19,10 @@ KINDS = {
         "word_places",
         "place_words",
         "place_places",
+        "gates",
     },
-    "cmpc": {"word_types", "word_places", "place_words", "place_places"},
-    "shnet": {"word_words", "word_places", "place_words", "place_places"},
+    "cmpc": {"word_types", "word_places", "place_words", "place_places", "gates"},
+    "shnet": {"word_words", "word_places", "place_words", "place_places", "gates"},
     "cefnet": {
         "word_attention",
         "place_words",

@@ -60,6 +60,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         "the head is given, and the default of a model that has no maps",
     )
     parser.add_argument(
+        "--heads",
+        action="store_true",
+        help="also show each head of an attention alone, beside their mean",
+    )
+    parser.add_argument(
         "--point",
         nargs=2,
         type=float,
@@ -120,6 +125,7 @@ def write_explanations(args: argparse.Namespace) -> int:
         args.expressions,
         kinds=args.maps,
         layers=layers,
+        heads=args.heads,
         channel_order="bgr",
     )
     folder = Path(args.out_dir)

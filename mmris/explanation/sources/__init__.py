@@ -6,6 +6,14 @@ from .co_attention import (
 )
 from .comprehension import RelationMaps, WordTypeMaps
 from .decoder_outputs import BoundaryMaps, LevelMaps, TopDownMaps
+from .gates import (
+    ChannelGateMaps,
+    ForeignGateMaps,
+    LevelGateMaps,
+    OwnGateMaps,
+    PeepholeGateMaps,
+    StepGateMaps,
+)
 from .joint_attention import JointAttentionMaps
 from .map_source import MapSource, Site
 from .pair_attention import PairAttentionMaps
@@ -19,6 +27,12 @@ SOURCES: list[MapSource] = [
     LanguageMaps(),
     VanillaCoAttentionMaps(),
     AsymmetricCoAttentionMaps(),
+    LevelGateMaps(),
+    ChannelGateMaps(),
+    ForeignGateMaps(),
+    OwnGateMaps(),
+    StepGateMaps(),
+    PeepholeGateMaps(),
     WindowMaps(),
     CascadeMaps(),
     BoundaryMaps(),

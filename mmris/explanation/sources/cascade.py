@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from mmris.explanation.explanation import ExplanationMap
     from mmris.models import RefSegmentor
 
-_HEADS = "averaged over the heads"
-
 
 class CascadeMaps(MapSource):
     """Maps after each stage, and both attentions of each stage.
@@ -99,15 +97,17 @@ class CascadeMaps(MapSource):
             "place_embeddings": (taken, ["item"]),
         }
         for kind, (shares, axes) in both.items():
-            if kind in site.kinds:
+            if kind not in site.kinds:
+                continue
+            for head, note, own in site.of_heads(shares):
                 yield site.make(
                     kind,
-                    as_places(shares.mean(dim=0), size),
+                    as_places(own, size),
                     ["item", "row", "column"],
-                    place=place,
-                    items=[str(number + 1) for number in range(shares.shape[1])],
+                    place=place + head,
+                    items=[str(number + 1) for number in range(len(own))],
                     sums_over=axes,
-                    note=_HEADS,
+                    note=note,
                 )
 
 
@@ -135,14 +135,16 @@ class WindowMaps(MapSource):
         features = site.record.last(window, "forward").result
         size = (features.shape[2], features.shape[3])
         softmax = site.record.last(window.attention.softmax, "forward").result
-        shares = softmax.mean(dim=1)  # (windows, w * w, w * w)
-        yield site.make(
-            "window_places",
-            as_pairs_of_places(_joined(shares, window.windows(*size)), size),
-            ["query_row", "query_column", "row", "column"],
-            sums_over=["row", "column"],
-            note=_HEADS,
-        )
+        by_head = softmax.transpose(0, 1)  # (h, windows, w * w, w * w)
+        for head, note, shares in site.of_heads(by_head):
+            yield site.make(
+                "window_places",
+                as_pairs_of_places(_joined(shares, window.windows(*size)), size),
+                ["query_row", "query_column", "row", "column"],
+                place=site.place + head,
+                sums_over=["row", "column"],
+                note=note,
+            )
 
 
 def _joined(shares: Tensor, windows: Tensor) -> Tensor:

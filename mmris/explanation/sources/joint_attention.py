@@ -21,10 +21,7 @@ if TYPE_CHECKING:
     from mmris.models import RefSegmentor
     from mmris.models.necks._joint_layer import JointLayer
 
-_NOTE = (
-    "averaged over the heads; with what it takes of the other places and words it adds "
-    "up to 1"
-)
+_NOTE = "with what it takes of the other places and words it adds up to 1"
 
 
 class JointAttentionMaps(MapSource):
@@ -52,15 +49,17 @@ class JointAttentionMaps(MapSource):
         layers = cast("list[JointLayer]", list(neck.layers))
         for number, layer in enumerate(layers):
             prepared, mask = site.record.last(layer, "attend").arguments
-            shares = layer.shares(prepared, mask).mean(dim=1)  # (L, S, S)
-            for level, own in enumerate(shares):
+            for level, own in enumerate(layer.shares(prepared, mask)):  # (h, S, S)
                 place = f"level_{level}"
                 if len(layers) > 1:
                     place += f"_layer_{number}"
-                yield from self._blocks(own, neck.grid_size, place, site)
+                for head, note, shares in site.of_heads(own):
+                    yield from self._blocks(
+                        shares, neck.grid_size, place + head, f"{note}; {_NOTE}", site
+                    )
 
     def _blocks(
-        self, shares: Tensor, size: tuple[int, int], place: str, site: Site
+        self, shares: Tensor, size: tuple[int, int], place: str, note: str, site: Site
     ) -> Iterator[ExplanationMap]:
         cells = size[0] * size[1]
         shares = shares[: cells + len(site.words), : cells + len(site.words)]
@@ -82,4 +81,4 @@ class JointAttentionMaps(MapSource):
         }
         for kind, (values, axes) in blocks.items():
             if kind in site.kinds:
-                yield site.make(kind, values, axes, place=place, note=_NOTE)
+                yield site.make(kind, values, axes, place=place, note=note)

@@ -30,6 +30,7 @@ class Site:
         words: What the words of the expression are called, one for each valid word.
         record: The calls of the methods that the source asked for.
         kinds: Which maps are wanted.
+        heads: Whether the heads of an attention are wanted one by one as well.
     """
 
     model: RefSegmentor
@@ -38,6 +39,21 @@ class Site:
     words: tuple[str, ...]
     record: CallRecord
     kinds: frozenset[str]
+    heads: bool = False
+
+    def of_heads(self, shares: Tensor) -> Iterator[tuple[str, str, Tensor]]:
+        """The mean over the heads, then each head if that is wanted.
+
+        Args:
+            shares: Weights of h heads, ``(h, ...)``.
+
+        Yields:
+            What to add to the name of the place, a note, and weights ``(...)``.
+        """
+        yield "", "averaged over the heads", shares.mean(dim=0)
+        if self.heads and len(shares) > 1:
+            for number, own in enumerate(shares, start=1):
+                yield f"_head_{number}", f"of head {number} alone", own
 
     def make(
         self,

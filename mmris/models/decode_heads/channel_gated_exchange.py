@@ -79,15 +79,27 @@ class ChannelGatedExchange(LevelExchange):
         levels = fused.expanded()
         maps = []
         for target, (conv, level) in enumerate(zip(self.convs, levels, strict=True)):
-            candidate, memory, reset = conv(level).chunk(3, dim=1)
-            # Open gates at the start, as an LSTM's forget gate.
-            memory, reset = torch.sigmoid(memory + 1), torch.sigmoid(reset + 1)
+            candidate, *gates = conv(level).chunk(3, dim=1)
+            memory, reset = self.openings(*gates)
             joint = (1 - memory) * candidate
             foreign = _mean_of_others(levels, target)
             if foreign is not None:
                 joint = joint + memory * foreign
             maps.append(reset * torch.tanh(joint) + (1 - reset) * level)
         return FusedFeatures(tuple(maps), fused.text, fused.image_index)
+
+    def openings(self, memory: Tensor, reset: Tensor) -> tuple[Tensor, Tensor]:
+        """How far the gates of a level are open.
+
+        Args:
+            memory: What the convolution says of it, ``(N, C, H, W)``.
+            reset: The same of the other gate.
+
+        Returns:
+            Both from 0 to 1.
+        """
+        # Open gates at the start, as an LSTM's forget gate.
+        return torch.sigmoid(memory + 1), torch.sigmoid(reset + 1)
 
 
 def _mean_of_others(levels: list[Tensor], target: int) -> Tensor | None:

@@ -121,11 +121,24 @@ class ConvLSTMAggregation(LevelAggregation):
         if self.coarsest_first:
             steps.reverse()
         opened, _, output, candidate = steps[0].chunk(4, dim=1)
-        cell = torch.sigmoid(opened) * torch.tanh(candidate)
-        state = torch.sigmoid(output) * torch.tanh(cell)
+        opened, output = self.openings(opened, output)
+        cell = opened * torch.tanh(candidate)
+        state = output * torch.tanh(cell)
         for step in steps[1:]:
-            gates = (step + self.of_state(state)).chunk(4, dim=1)
-            opened, forget, output = (torch.sigmoid(gate) for gate in gates[:3])
-            cell = forget * cell + opened * torch.tanh(gates[3])
+            *gates, candidate = (step + self.of_state(state)).chunk(4, dim=1)
+            opened, forget, output = self.openings(*gates)
+            cell = forget * cell + opened * torch.tanh(candidate)
             state = output * torch.tanh(cell)
         return state
+
+    def openings(self, *gates: Tensor) -> tuple[Tensor, ...]:
+        """How far the gates of a step are open.
+
+        Args:
+            gates: Input, forget and output gate, ``(N, C, H, W)``; in the first step
+                there is nothing to forget, and no forget gate.
+
+        Returns:
+            They, from 0 to 1.
+        """
+        return tuple(torch.sigmoid(gate) for gate in gates)

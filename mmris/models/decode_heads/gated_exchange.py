@@ -83,7 +83,7 @@ class GatedExchange(LevelExchange):
             As many levels of the same sizes, each with one row an expression.
         """
         levels = fused.expanded()
-        memory, reset = self._gates(levels)
+        memory, reset = self.openings(levels)
         given: list[Tensor] = []
         if self.gamma is not None:
             given = [
@@ -102,8 +102,15 @@ class GatedExchange(LevelExchange):
             maps.append(gate * torch.tanh(joint) + (1 - gate) * level)
         return FusedFeatures(tuple(maps), fused.text, fused.image_index)
 
-    def _gates(self, levels: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """Memory and reset gate of each level, ``(N, 1, H_i, W_i)``."""
+    def openings(self, levels: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """How far the gates are open.
+
+        Args:
+            levels: Of N expressions, ``(N, C, H_i, W_i)``.
+
+        Returns:
+            Memory and reset gate of each level, ``(N, 1, H_i, W_i)``.
+        """
         memory, reset = [], []
         for convolution, level in zip(self.gates, levels, strict=True):
             both = torch.sigmoid(convolution(level))  # (N, 2, H_i, W_i)

@@ -105,9 +105,24 @@ class HierarchicalCrossModalExchange(LevelExchange):
             for source, foreign in enumerate(levels):
                 if source != target:
                     heard = _tiled_conv(said[source], kernel[:, self.channels :], size)
-                    gate = torch.sigmoid(self.dropout(norm(seen + heard)))
+                    gate = self.opening(norm(seen + heard), target, source)
                     maps[target] = maps[target] + gate * resize_to(foreign, size)
         return FusedFeatures(tuple(maps), fused.text, fused.image_index)
+
+    def opening(self, scores: Tensor, target: int, source: int) -> Tensor:
+        r"""How far the gate between two levels is open, :math:`\Lambda_{ij}`.
+
+        Args:
+            scores: What seen and heard say, normalised, ``(N, C, H_i, W_i)``.
+            target: i, the level that takes.
+            source: j, the one that gives; both are for who looks at the gates.
+
+        Returns:
+            From 0 to 1.
+        """
+        del target, source
+        gate: Tensor = torch.sigmoid(self.dropout(scores))
+        return gate
 
 
 def _tiled_conv(vectors: Tensor, kernel: Tensor, size: torch.Size) -> Tensor:

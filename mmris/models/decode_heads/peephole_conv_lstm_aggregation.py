@@ -125,7 +125,8 @@ class PeepholeConvLSTMAggregation(LevelAggregation):
         candidate, opened, _, output = gates.chunk(4, dim=1)
         both = torch.cat([candidate, opened], dim=1)
         candidate, opened = _normalise(self.gate_norm, both, num_groups=2).chunk(2, 1)
-        return self._finish(torch.sigmoid(opened) * torch.tanh(candidate), output)
+        (opened,) = self.openings(opened)
+        return self._finish(opened * torch.tanh(candidate), output)
 
     def _step(self, gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
         """Cell and state from the gates, ``(N, 4 C, P)``, and the cell before."""
@@ -136,17 +137,28 @@ class PeepholeConvLSTMAggregation(LevelAggregation):
         candidate, opened, forget = _normalise(
             self.gate_norm, gates, num_groups=3
         ).chunk(3, dim=1)
-        kept = cell * torch.sigmoid(forget + self.forget_bias)
-        return self._finish(
-            kept + torch.sigmoid(opened) * torch.tanh(candidate), output
-        )
+        opened, forget = self.openings(opened, forget + self.forget_bias)
+        return self._finish(forget * cell + opened * torch.tanh(candidate), output)
 
     def _finish(self, cell: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised cell and state from the new cell and the output gate."""
         output = output + self.peephole_output * cell
         output = _normalise(self.output_norm, output, num_groups=1)
         cell = _normalise(self.cell_norm, cell, num_groups=1)
-        return cell, torch.sigmoid(output) * torch.tanh(cell)
+        (output,) = self.openings(output)
+        return cell, output * torch.tanh(cell)
+
+    def openings(self, *gates: Tensor) -> tuple[Tensor, ...]:
+        """How far gates are open.
+
+        Args:
+            gates: Input gate, input and forget gate, or output gate, ``(N, C, P)``: a
+                step first opens the former, then the latter.
+
+        Returns:
+            They, from 0 to 1.
+        """
+        return tuple(torch.sigmoid(gate) for gate in gates)
 
 
 def _normalise(norm: nn.GroupNorm, gates: Tensor, *, num_groups: int) -> Tensor:

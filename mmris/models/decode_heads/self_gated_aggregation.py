@@ -70,8 +70,8 @@ class SelfGatedAggregation(LevelAggregation):
             ``(N, C, H_0, W_0)``, at the size of the finest level.
         """
         gated = []
-        for index, (gate, level) in enumerate(zip(self.gates, fused.maps, strict=True)):
-            weighed = torch.sigmoid(gate(level)) * level
+        for index, level in enumerate(fused.maps):
+            weighed = self.opening(level, index) * level
             if index in fused.per_image:  # expanded late: gated once an image
                 weighed = weighed[fused.image_index]
             gated.append(weighed)
@@ -79,3 +79,15 @@ class SelfGatedAggregation(LevelAggregation):
         for weighed in gated[1:]:
             total = total + resize_to(weighed, total.shape[-2:])
         return total
+
+    def opening(self, level: Tensor, index: int) -> Tensor:
+        """How far the gate of a level is open.
+
+        Args:
+            level: ``(N or B, C, H, W)``.
+            index: Its number.
+
+        Returns:
+            ``(N or B, 1, H, W)``, from 0 to 1.
+        """
+        return torch.sigmoid(self.gates[index](level))

@@ -219,8 +219,8 @@ def test_pyramids_take_levels_of_several_widths_and_maps_smaller_than_a_scale():
 LSTM, PPM, GATED = NAMES
 BUGS = {
     (LSTM, "gates exchanged"): (
-        "opened, forget, output = (",
-        "forget, opened, output = (",
+        "opened, forget, output = self",
+        "forget, opened, output = self",
     ),
     (LSTM, "order forgotten"): ("if self.coarsest_first:", "if False:"),
     (LSTM, "cell dropped"): ("forget * cell + opened", "opened"),
@@ -241,18 +241,18 @@ BUGS = {
     (PPM, "ReLU forgotten"): ("torch.relu(self.mix(", "(self.mix("),
     (PPM, "other scales"): ("= (1, 2, 3, 6)", "= (1, 2, 4, 6)"),
     (GATED, "gate turned"): (
-        "torch.sigmoid(gate(level))",
-        "torch.sigmoid(-gate(level))",
+        "torch.sigmoid(self.gates",
+        "torch.sigmoid(-self.gates",
     ),
-    (GATED, "gate forgotten"): ("torch.sigmoid(gate(level)) * level", "level"),
+    (GATED, "gate forgotten"): ("self.opening(level, index) * level", "level"),
     (GATED, "another image"): (
         "weighed[fused.image_index]",
         "weighed[1 - fused.image_index]",
     ),
     (GATED, "a level lost"): ("gated[1:]", "gated[2:]"),
     (GATED, "gates of another level"): (
-        "zip(self.gates,",
-        "zip(list(self.gates)[::-1],",
+        "self.gates[index]",
+        "self.gates[-1 - index]",
     ),
     ("DeconvMaskDecoder", "axes exchanged"): (
         "self.enlarge(features)",
@@ -272,7 +272,7 @@ def broken(name, old, new):
     """The class from a copy of its file with one line changed."""
     file = sys.modules[getattr(decode_heads, name).__module__]
     source = Path(file.__file__).read_text(encoding="utf-8")
-    assert source.count(old) == 1 or name == LSTM
+    assert source.count(old) == 1 or (name == LSTM and old in source)
     source = source.replace(old, new).replace("@MODELS.register_module()\n", "")
     module = types.ModuleType("broken_part")
     module.__package__ = file.__package__
