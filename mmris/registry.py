@@ -7,8 +7,6 @@ project, so that scopes are siblings and none hides another.
 
 from __future__ import annotations
 
-import warnings
-
 from mmengine import registry as root
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.registry import Registry
@@ -16,10 +14,6 @@ from mmengine.registry import Registry
 # A config may inherit from one of ours, as "mmris::baseline/baseline_tiny_shapes.py";
 # MMEngine looks only in packages of this table.
 MODULE2PACKAGE["mmris"] = "mmris"
-
-# The libraries below mmris greet with warnings that a user can do nothing about:
-# mmris needs none of mmcv's compiled operators.
-warnings.filterwarnings("ignore", message=".*MultiScaleDeformableAttention.*")
 
 
 def _child(name: str, parent: Registry, *locations: str) -> Registry:

@@ -20,8 +20,19 @@ SHELLS = ("bash", "zsh")
 _SCRIPT = """\
 _mmris() {
     local current="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}"
-    local words=""
+    local words="" option="" i
     COMPREPLY=()
+    # Bash cuts --option=value into three words.
+    if [ "$current" = "=" ]; then
+        current=""
+    elif [ "$before" = "=" ]; then
+        before="${COMP_WORDS[COMP_CWORD-2]}"
+    fi
+    for ((i = COMP_CWORD - 1; i > 1; i--)); do
+        case "${COMP_WORDS[i]}" in
+            -*) option="${COMP_WORDS[i]}"; break ;;
+        esac
+    done
     if [ "$COMP_CWORD" -eq 1 ]; then
         words=@COMMANDS@
     else
@@ -29,6 +40,9 @@ _mmris() {
 @VALUES@
             *) case "${COMP_WORDS[1]}:$current" in
 @OPTIONS@
+                *) case "${COMP_WORDS[1]}:$option" in
+@MANY@
+                esac ;;
             esac ;;
         esac
     fi
@@ -72,7 +86,7 @@ def script(shell: str) -> str:
     """
     parsers = {name: _parser_of(name) for name in COMMANDS}
     offered = _names_to_choose()
-    values, options = [], []
+    values, options, many = [], [], []
     for name, parser in parsers.items():
         flags = [flag for action in parser._actions for flag in _shown(action)]
         options.append(_case(f"{name}:-*", flags))
@@ -81,11 +95,14 @@ def script(shell: str) -> str:
             if choices and action.option_strings:
                 pattern = "|".join(f"{name}:{flag}" for flag in action.option_strings)
                 values.append(_case(pattern, choices))
+                if action.nargs == "+":  # and after the first of them as well
+                    many.append(_case(pattern, choices))
             elif choices:
                 options.append(_case(f"{name}:*", choices))
     text = _SCRIPT.replace("@COMMANDS@", shlex.quote(" ".join(COMMANDS)))
     text = text.replace("@VALUES@", "\n".join(values))
     text = text.replace("@OPTIONS@", "\n".join(options))
+    text = text.replace("@MANY@", "\n".join(many))
     return text if shell == "bash" else _ZSH + text
 
 

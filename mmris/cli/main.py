@@ -29,7 +29,8 @@ def make_parser() -> argparse.ArgumentParser:
         description="Referring image segmentation: masks of what sentences name.",
         epilog="commands:\n"
         + "\n".join(lines)
-        + "\n\n'mmris COMMAND --help' shows the options of a command.",
+        + "\n\n'mmris COMMAND --help' shows the options of a command. For example:\n"
+        + '  mmris segment photo.jpg "the red shape" --model cmsa_tiny_shapes',
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from .maps import ProbabilityMaps
 
+HIGHEST = "highest"
 PROBABILITY = "probability"
 GRAD_CAM = "grad_cam"
 _LONGEST_LABEL = 48
@@ -49,17 +50,16 @@ class MapChoice:
     """Which map is looked at.
 
     Attributes:
-        kind: :data:`PROBABILITY` or a kind of map that the model offers.
-        expression: Number of the expression; None for the highest of all, which only
-            the probability has.
+        kind: :data:`HIGHEST`, :data:`PROBABILITY` or a kind of map that the model has.
+        expression: Number of the expression; that of all of them has none.
         place: Where in the model, such as ``level_0``.
         item: Number of the word or item.
         point: Row and column in the picture of the place that looks; None for the
             most probable one of the mask.
     """
 
-    kind: str = PROBABILITY
-    expression: int | None = None
+    kind: str = HIGHEST
+    expression: int = 0
     place: str = ""
     item: int = 0
     point: tuple[float, float] | None = None
@@ -72,11 +72,12 @@ def offered_maps(model: RefSegmentor) -> dict[str, str]:
         model: Any model.
 
     Returns:
-        Titles by kind; the probability comes first, Grad-CAM last.
+        Titles by kind; probabilities come first, Grad-CAM last.
     """
     kinds = [kind for kind in list_kinds(model) if KINDS[kind].of_places]
     return {
-        PROBABILITY: "Probability of the mask",
+        HIGHEST: "Probability, all expressions",
+        PROBABILITY: "Probability",
         **{kind: KINDS[kind].title for kind in kinds},
         GRAD_CAM: f"{KINDS[GRAD_CAM].title} of the fused features",
     }
@@ -98,18 +99,17 @@ class HeatMaps:
         self._found: Explanation | None = None
         self._found_for: tuple[str, int] | None = None
 
-    def choose(self, kind: str, expression: int | None) -> MapChoice:
+    def choose(self, kind: str, expression: int) -> MapChoice:
         """The choice of a kind and an expression, as far as they exist.
 
         Args:
-            kind: A key of :attr:`offered`; others are taken for the probability.
-            expression: Number of the expression, None for all.
+            kind: A key of :attr:`offered`; others are taken for :data:`HIGHEST`.
+            expression: Number of the expression; others are taken for the first.
         """
-        kind = kind if kind in self.offered else PROBABILITY
-        known = expression is not None and 0 <= expression < len(self.maps.expressions)
-        if not known:
-            expression = None if kind == PROBABILITY else 0
-        return MapChoice(kind, expression)
+        known = 0 <= expression < len(self.maps.expressions)
+        return MapChoice(
+            kind if kind in self.offered else HIGHEST, expression if known else 0
+        )
 
     def must_ask(self, choice: MapChoice) -> bool:
         """Whether the model has to be asked for a choice.
@@ -117,7 +117,7 @@ class HeatMaps:
         Args:
             choice: The choice.
         """
-        return choice.kind != PROBABILITY and self._found_for != (
+        return not _is_probability(choice) and self._found_for != (
             choice.kind,
             choice.expression,
         )
@@ -129,28 +129,24 @@ class HeatMaps:
             choice: Kind and expression, of :meth:`choose`.
         """
         if self.must_ask(choice):
-            expression = choice.expression or 0
             is_cam = choice.kind == GRAD_CAM
             (self._found,) = explain(
                 self.inferencer.model,
                 self.maps.picture,
-                [self.maps.expressions[expression]],
+                [self.maps.expressions[choice.expression]],
                 kinds=[] if is_cam else [choice.kind],
                 layers=["neck"] if is_cam else [],
                 channel_order="rgb",
             )
-            self._found_for = (choice.kind, expression)
+            self._found_for = (choice.kind, choice.expression)
         self.choice = choice
-        if choice.kind != PROBABILITY:
-            places = [entry.place for entry in self._entries()]
-            place = self.choice.place if self.choice.place in places else places[0]
-            self.show(place, None)
+        self.show(None, None)
 
     def show(self, place: str | None, item: int | None) -> None:
         """Look at another place or item of the same kind; no model is asked.
 
         Args:
-            place: Such as ``level_0``; one that is not there is the first.
+            place: Such as ``level_0``; the first for one that is not there.
             item: Number of the word or item; None for the one whose numbers differ
                 most from place to place.
         """
@@ -184,13 +180,11 @@ class HeatMaps:
 
     @property
     def expressions(self) -> list[tuple[str, int]]:
-        """Labels and numbers of the expressions; -1 stands for all."""
-        labels = [
+        """Labels and numbers of the expressions."""
+        return [
             (_short(f"{number}. {text}"), number - 1)
             for number, text in enumerate(self.maps.expressions, start=1)
         ]
-        several = self.choice.kind == PROBABILITY and len(labels) > 1
-        return [("All", -1), *labels] if several else labels
 
     @property
     def places(self) -> list[tuple[str, str]]:
@@ -230,15 +224,16 @@ class HeatMaps:
         return HeatMap(share, f"{number} {kind.unit}", meaning, point)
 
     def _probability(self) -> HeatMap:
-        chosen, every = self.choice.expression, self.maps.probabilities
-        if chosen is None or len(every) == 1:
+        every = self.maps.probabilities
+        if self.choice.kind == HIGHEST:
             meaning = "Highest probability of any expression."
             return HeatMap(every.max(axis=0), "1", meaning)
-        return HeatMap(every[chosen], "1", "Probability of being inside the mask.")
+        meaning = "Probability of being inside the mask."
+        return HeatMap(every[self.choice.expression], "1", meaning)
 
     def _entries(self) -> list[ExplanationMap]:
         """The maps of the chosen kind."""
-        if self._found is None or self.choice.kind == PROBABILITY:
+        if self._found is None or _is_probability(self.choice):
             return []
         return [
             entry
@@ -252,6 +247,10 @@ class HeatMaps:
             if entry.place == self.choice.place:
                 return entry
         return entries[0] if entries else None
+
+
+def _is_probability(choice: MapChoice) -> bool:
+    return choice.kind in (HIGHEST, PROBABILITY)
 
 
 def _labels(entry: ExplanationMap) -> tuple[str, ...]:

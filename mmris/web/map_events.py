@@ -34,7 +34,7 @@ def offer_maps(
         rate_limit: Counts what the model is asked.
     """
     picture, legend = place.drawn[1:3]
-    kind, expression, where, item = place.choices[1:]
+    kind, expression, where, item = place.choices
     changed = [picture, legend, *place.choices]
 
     def look(  # one argument for each part of the page
@@ -106,5 +106,5 @@ def _redrawn(answer: Answer, view: View, threshold: float, opacity: float) -> li
     """Picture, legend and choices of an answer."""
     return [
         *answer.drawn(view, threshold=threshold, opacity=opacity),
-        *choices_of(answer.heat, visible=view == HEAT_MAP),
+        *choices_of(answer.heat),
     ]

@@ -187,16 +187,10 @@ class WebPage:
                 "show_progress": "hidden",
             }
             gr.on(
-                [level.input, opacity.input],
+                [view.change, level.input, opacity.input],
                 self._draw,
                 inputs=[state, *controls],
                 outputs=drawn,
-                **drawing,
-            )
-            view.change(
-                self._show_view,
-                inputs=[state, *controls],
-                outputs=[*drawn, *choices],
                 **drawing,
             )
             for number, place in enumerate(places):
@@ -264,19 +258,11 @@ class WebPage:
                 # Who looks at a kind of map goes on with it.
                 for result, old in zip(results, before or [], strict=False):
                     kind = old.heat.choice.kind
-                    result.heat.look(result.heat.choose(kind, None))
-            shown = self._show_view(results, view, threshold, opacity)
-        return [results, gr.update(visible=False), *shown]
-
-    def _show_view(
-        self, results: list[Answer], view: View, threshold: float, opacity: float
-    ) -> list[Any]:
-        """New values of both places and of their choices; no model is asked."""
-        drawn = self._draw(results, view, threshold, opacity)
-        heats = [result.heat for result in results[:2]]
-        for heat in [*heats, *[None] * (2 - len(heats))]:
-            drawn += choices_of(heat, visible=view == HEAT_MAP)
-        return drawn
+                    result.heat.look(result.heat.choose(kind, 0))
+            drawn = self._draw(results, view, threshold, opacity)
+        heats = [result.heat for result in results]
+        choices = [new for heat in [*heats, None][:2] for new in choices_of(heat)]
+        return [results, gr.update(visible=False), *drawn, *choices]
 
     def _draw(
         self, results: list[Answer], view: View, threshold: float, opacity: float

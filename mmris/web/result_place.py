@@ -10,8 +10,8 @@ from ._gradio import gr
 if TYPE_CHECKING:
     from .heat_maps import HeatMaps
 
-# Elements of the two lists of :class:`ResultPlace`.
-NUM_DRAWN, NUM_CHOICES = 4, 5
+# Length of :attr:`ResultPlace.choices`.
+NUM_CHOICES = 4
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class ResultPlace:
 
     Attributes:
         drawn: Column, picture, legend, button for downloading.
-        choices: Group of what follows, kind of map, expression, place in the model,
-            word or item.
+        choices: Kind of map, expression, place in the model, word or item. The style
+            sheet shows them while heat maps are looked at.
     """
 
     drawn: list[Any]
@@ -44,9 +44,7 @@ def build_place(number: int) -> ResultPlace:
             buttons=["fullscreen"],
             elem_id=f"overlay-{number}",
         )
-        with gr.Column(
-            visible=False, elem_classes="maps", elem_id=f"maps-{number}"
-        ) as group:
+        with gr.Column(elem_classes="maps", elem_id=f"maps-{number}"):
             with gr.Row():
                 kind = _choice("Heat map of", f"kind-{number}", scale=3, min_width=200)
                 expression = _choice("Expression", f"expression-{number}", scale=2)
@@ -57,7 +55,7 @@ def build_place(number: int) -> ResultPlace:
             "Download masks", size="sm", elem_id=f"download-{number}"
         )
     return ResultPlace(
-        [column, picture, legend, button], [group, kind, expression, place, item]
+        [column, picture, legend, button], [kind, expression, place, item]
     )
 
 
@@ -69,24 +67,21 @@ def _choice(
     )
 
 
-def choices_of(heat: HeatMaps | None, *, visible: bool) -> list[Any]:
+def choices_of(heat: HeatMaps | None) -> list[Any]:
     """New values of :attr:`ResultPlace.choices`.
 
     Args:
         heat: The heat maps of the answer; None if there is none.
-        visible: Whether heat maps are looked at.
     """
     if heat is None:
-        return [gr.update(visible=False)] + [gr.skip()] * (NUM_CHOICES - 1)
+        return [gr.skip()] * NUM_CHOICES
     chosen = heat.choice
-    expression = -1 if chosen.expression is None else chosen.expression
     return [
-        gr.update(visible=visible),
         gr.update(
             choices=[(title, kind) for kind, title in heat.offered.items()],
             value=chosen.kind,
         ),
-        _offer(heat.expressions, expression),
+        _offer(heat.expressions, chosen.expression),
         _offer(heat.places, chosen.place),
         _offer(heat.items, chosen.item),
     ]

@@ -53,6 +53,17 @@ footer { display: none !important; }
 #results { gap: 18px; align-items: flex-start; }
 .result { gap: 10px; min-width: min(100%, 300px) !important; }
 .result img { border-radius: 8px; }
+/* The choice of heat maps is there while heat maps, the second of the views, are. */
+#answer:not(:has(#view label:nth-of-type(2).selected)) .maps { display: none; }
+.maps { gap: 6px; }
+.maps .row { gap: 8px; } .maps .form { border: 0; gap: 8px; background: none; }
+.maps .block { padding: 4px !important; border: 0; }
+.maps .wrap label { padding: 4px 11px; position: relative; border-radius: 7px; }
+.maps .wrap label input { position: absolute; opacity: 0; inset: 0; margin: 0; }
+.maps .wrap label span { margin: 0; }
+.maps .wrap label:focus-within { outline: 2px solid var(--brand); }
+.maps .wrap label.selected { background: var(--brand); border-color: var(--brand); }
+.maps .wrap label.selected span { color: #fff; }
 
 .legend h3 { margin: 0 0 6px; font-size: 13px; font-weight: 600;
   color: var(--body-text-color-subdued); }

@@ -42,7 +42,8 @@ def passes(monkeypatch):
 
 def test_a_model_offers_its_own_maps(segment, heat):
     assert list(offered_maps(segment.model).items()) == [
-        ("probability", "Probability of the mask"),
+        ("highest", "Probability, all expressions"),
+        ("probability", "Probability"),
         ("word_places", "Where each word looks"),
         ("place_words", "Words at each place"),
         ("place_places", "Where a place looks"),
@@ -50,7 +51,6 @@ def test_a_model_offers_its_own_maps(segment, heat):
         ("grad_cam", "Grad-CAM of the fused features"),
     ]
     assert heat.expressions == [
-        ("All", -1),
         ("1. the red circle left of the square", 0),
         ("2. circle", 1),
     ]
@@ -68,7 +68,7 @@ def test_the_probability_asks_no_model(heat, passes):
 
 
 def test_maps_of_words(heat, segment, passes):
-    heat.look(heat.choose("place_words", None))
+    heat.look(heat.choose("place_words", 0))
     assert heat.choice.expression == 0
     assert heat.places == [("Level 0", "level_0"), ("Level 1", "level_1")]
     assert [label for label, _ in heat.items] == SENTENCES[0].split()
@@ -140,15 +140,15 @@ def test_the_same_map_is_not_computed_twice(heat, passes):
     heat.look(choice)
     assert not heat.must_ask(choice)
     heat.look(choice)
-    heat.look(heat.choose("probability", None))
+    heat.look(heat.choose("probability", 0))
     heat.look(choice)
     assert len(passes) == 1
     assert heat.must_ask(heat.choose("word_places", 1))
 
 
 def test_what_does_not_exist_is_the_probability(heat):
-    assert heat.choose("nonsense", 7) == heat.choose("probability", None)
-    assert heat.choose("boundary_maps", 0).kind == "probability"
+    assert heat.choose("nonsense", 7) == heat.choose("highest", 0)
+    assert heat.choose("boundary_maps", 0).kind == "highest"
     assert heat.choose("gates", -1).expression == 0
 
 

@@ -186,6 +186,45 @@ def test_from_a_picture_to_a_mask_on_disk(browser, photograph, tmp_path):
         third = changed(browser, third)
 
 
+def choose(browser, element, label):
+    """Choose from a drop-down list, which must offer it."""
+    wait(browser, f"#{element} input").click()
+    wait(browser, f"#{element} [role=option][aria-label='{label}']").click()
+
+
+def show_heat_maps(browser):
+    browser.find_element(
+        By.XPATH, "//*[@id='view']//label[contains(., 'Heat')]"
+    ).click()
+
+
+@pytest.mark.browser
+def test_heat_maps_of_what_the_model_offers(browser, photograph):
+    send(browser, photograph, WORDS)
+    masks = shown(browser)
+    assert not browser.find_element(By.ID, "kind-1").is_displayed()
+    show_heat_maps(browser)
+    probability = changed(browser, masks)
+    wait(browser, lambda b: b.find_element(By.ID, "kind-1").is_displayed())
+    wait(browser, "#kind-1 input").click()
+    wait(browser, "#kind-1 [role=option]")
+    offered = browser.find_elements(By.CSS_SELECTOR, "#kind-1 [role=option]")
+    assert [option.get_attribute("aria-label") for option in offered] == [
+        "Probability, all expressions",
+        "Probability",
+        "Grad-CAM of the fused features",
+    ]
+    offered[2].click()
+    first = changed(browser, probability)
+    scale = wait(browser, "#legend-1 .scale").text
+    assert "relevance" in scale
+    assert "how much the features of a place speak for the mask" in scale.lower()
+    # Of the other expression, another one.
+    choose(browser, "expression-1", "2. left")
+    changed(browser, first)
+    assert not browser.find_elements(By.CSS_SELECTOR, ".toast-body.error")
+
+
 @pytest.mark.browser
 def test_no_picture_is_refused_politely(browser, tmp_path, photograph):
     (tmp_path / "fake.jpg").write_text("no picture at all")
