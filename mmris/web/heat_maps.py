@@ -206,7 +206,8 @@ class HeatMaps:
         entry, found = self._entry(), self._found
         if entry is None or found is None or entry.size is None:
             return self._probability()
-        kind, point = KINDS[entry.kind], None
+        kind = KINDS[entry.kind]
+        point: tuple[float, float] | None = None
         if entry.has_query_places:
             point = query_point(found, self.choice.point)
             values = entry.values[found.cell_of(point, entry.size)]

@@ -76,7 +76,8 @@ def client_of(request: gr.Request | None) -> str:
     Args:
         request: The request, None without one.
     """
-    return request.client.host if request and request.client else "unknown"
+    host: str = request.client.host if request and request.client else "unknown"
+    return host
 
 
 def launch(
