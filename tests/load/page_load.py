@@ -6,8 +6,8 @@
 
 starts tools/web_demo.py with two very small models in a folder of its own, asks, and
 says what happened. It fails unless every good request got its masks, every hostile one
-a polite refusal, the server lives, no file outside its temporary folder changed or was
-shown, and its memory stayed below the limit. Needs the extra ``web``.
+a polite refusal, the server lives and its log has no traceback, no file outside its
+temporary folder changed or was shown, and its memory stayed below the limit. Needs the extra ``web``.
 """
 
 from __future__ import annotations
@@ -310,12 +310,14 @@ def main() -> int:
     )
     print(f"  memory: {server.memory[0]} MB at the start, at most {used} MB")
     print(f"  alive: {alive}; files outside touched: {touched}")
-    print(f"  tracebacks in the log: {log.count('Traceback')}")
+    tracebacks = log.count("Traceback")
+    print(f"  tracebacks in the log: {tracebacks}")
     for (kind, answer), text in report.messages.items():
         print(f"  {kind} -> {answer}: {text}")
     for entry in report.wrong[:20]:
         print(f"WRONG {entry}")
-    if not alive or touched or report.wrong or used > args.max_megabytes:
+    sound = alive and not touched and not tracebacks
+    if not sound or report.wrong or used > args.max_megabytes:
         print(log[-3000:])
         return 1
     print("all as it should be")
