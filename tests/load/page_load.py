@@ -7,7 +7,8 @@
 starts tools/web_demo.py with two very small models in a folder of its own, asks, and
 says what happened. It fails unless every good request got its masks, every hostile one
 a polite refusal, the server lives and its log has no traceback, no file outside its
-temporary folder changed or was shown, and its memory stayed below the limit. Needs the extra ``web``.
+temporary folder changed or was shown, and its memory stayed below the limit. Needs the
+extra ``web``.
 """
 
 from __future__ import annotations
