@@ -56,6 +56,8 @@ footer { display: none !important; }
 /* The choice of heat maps is there while heat maps, the second of the views, are. */
 #answer:not(:has(#view label:nth-of-type(2).selected)) .maps { display: none; }
 .maps { gap: 6px; }
+.maps input { text-overflow: ellipsis; padding-right: 18px; }
+[id^="item-"]:not(:has(input)) { display: none !important; }
 .maps .row { gap: 8px; } .maps .form { border: 0; gap: 8px; background: none; }
 .maps .block { padding: 4px !important; border: 0; }
 .maps .wrap label { padding: 4px 11px; position: relative; border-radius: 7px; }
