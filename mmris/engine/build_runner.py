@@ -11,12 +11,22 @@ from mmris.registry import RUNNERS
 if TYPE_CHECKING:
     from mmengine.config import Config
 
+# The hooks that MMEngine adds itself; of these alone it takes None for "not this one".
+_BUILT_IN = (
+    "runtime_info",
+    "timer",
+    "sampler_seed",
+    "logger",
+    "param_scheduler",
+    "checkpoint",
+)
+
 
 def build_runner(cfg: Config) -> Runner:
     """Build MMEngine's Runner, or the one that ``runner_type`` names.
 
     Args:
-        cfg: The config.
+        cfg: The config. A hook of ``default_hooks`` that is None is left out of it.
 
     Returns:
         The runner.
@@ -31,4 +41,8 @@ def build_runner(cfg: Config) -> Runner:
             f"runner_type is {kind!r}, which is no registered runner; leave it out, or "
             "name the module that registers it in custom_imports.imports"
         )
+    hooks = cfg.get("default_hooks") or {}
+    for name in [name for name, hook in hooks.items() if hook is None]:
+        if name not in _BUILT_IN:
+            del hooks[name]
     return found.from_cfg(cfg)
