@@ -4,8 +4,11 @@ import os
 import signal
 
 import pytest
+import torch
 from mmengine.runner import ValLoop
 from resumed_runs import BY_EPOCH, BY_ITERATION, FINITE, Stop, assert_equal, state
+
+from mmris.engine.mixed_precision import MixedPrecisionOptimWrapper
 
 WORKERS = "train_dataloader.num_workers=2"
 ACCUMULATING = ["optim_wrapper.accumulative_counts=3", "train_cfg.val_interval=3"]
@@ -63,6 +66,36 @@ def test_mixed_precision(train, write, tmp_path):
     train(path, "cut", "--amp", change=Stop(signal.SIGKILL, done=7))
     assert train(path, "cut", "--amp", "--resume")[0] == [0]
     assert_equal(state(tmp_path / "cut"), state(tmp_path / "whole"))
+
+
+def scale_losses():
+    """As on a GPU in float16; the factor is doubled after every four steps."""
+    init = MixedPrecisionOptimWrapper.__init__
+
+    def scaling(self, **options):
+        init(self, **options)
+        self.loss_scaler = torch.amp.GradScaler(
+            device="cpu", init_scale=8.0, growth_interval=4
+        )
+
+    MixedPrecisionOptimWrapper.__init__ = scaling
+
+
+def test_the_factor_of_the_losses(train, write, tmp_path):
+    def scale_and_stop():
+        scale_losses()
+        Stop(signal.SIGTERM, done=7)()
+
+    path = write(BY_ITERATION)
+    assert train(path, "whole", "--amp", change=scale_losses)[0] == [0]
+    train(path, "cut", "--amp", change=scale_and_stop)
+    scaler = state(tmp_path / "cut")["optimizer"]["loss_scaler"]
+    assert (scaler["scale"], scaler["_growth_tracker"]) == (16.0, 3)
+    codes, texts = train(path, "cut", "--amp", "--resume", change=scale_losses)
+    assert codes == [0], texts
+    whole = state(tmp_path / "whole")
+    assert whole["optimizer"]["loss_scaler"]["scale"] == 32.0
+    assert_equal(state(tmp_path / "cut"), whole)
 
 
 def test_a_validation_that_a_kill_cut_off_comes_first(train, write, tmp_path):

@@ -79,8 +79,8 @@ class ChannelGatedExchange(LevelExchange):
         levels = fused.expanded()
         maps = []
         for target, (conv, level) in enumerate(zip(self.convs, levels, strict=True)):
-            candidate, *gates = conv(level).chunk(3, dim=1)
-            memory, reset = self.openings(*gates)
+            candidate, memory, reset = conv(level).chunk(3, dim=1)
+            memory, reset = self.openings(memory, reset)
             joint = (1 - memory) * candidate
             foreign = _mean_of_others(levels, target)
             if foreign is not None:
