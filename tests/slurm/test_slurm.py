@@ -23,6 +23,7 @@ pytestmark = pytest.mark.slurm
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ITERATIONS = 8
+LONG = 30
 # Validation and test have lengths that two processes cannot share evenly.
 CONFIG = """
 _base_ = [{base!r}]
@@ -194,6 +195,42 @@ def test_a_job_saves_and_goes_on_when_its_time_is_nearly_over(slurm, tmp_path):
     shown = call(slurm, "scontrol", "show", "job", job).stdout
     assert "JobState=COMPLETED" in shown
     assert "Restarts=1" in shown
+
+
+def test_a_cancelled_job_goes_on_as_if_it_had_not_been(slurm, uncut, tmp_path):
+    """scancel sends SIGTERM, which saves, and some time later SIGKILL."""
+    total, every = LONG, 7
+    config, work_dir = write_config(tmp_path, batch=2, iterations=total), tmp_path / "r"
+    command = slurm_script("train", config, work_dir, "--resume")
+    command += ["--cfg-options", f"default_hooks.checkpoint.interval={every}"]
+    log = tmp_path / "log"
+    with log.open("w") as file:
+        client = subprocess.Popen(
+            [str(word) for word in command],
+            env=slurm, cwd=REPOSITORY, stdout=file, stderr=file,
+        )  # fmt: skip
+    wait_for(log, rf"Iter\(train\) \[ *{every + 2}/{total}\]")
+    call(slurm, "scancel", "--name=scenes")
+    assert client.wait(timeout=300) != 0
+    wait_until(lambda: not call(slurm, "squeue", "-h").stdout.strip())
+    saved = int(re.search(r"\d+", (work_dir / "last_checkpoint").read_text())[0])
+    assert every + 2 <= saved < total
+    done = call(slurm, *command)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert f"iter: {saved}" in done.stdout + done.stderr
+    found = weights(checkpoint(work_dir, total))
+    assert found.keys() == uncut.keys()
+    assert [n for n, value in uncut.items() if not torch.equal(found[n], value)] == []
+
+
+@pytest.fixture(scope="module")
+def uncut(slurm, tmp_path_factory):
+    """Weights of a training by srun on two nodes that nobody cancels."""
+    folder = tmp_path_factory.mktemp("uncut")
+    config = write_config(folder, batch=2, iterations=LONG)
+    done = call(slurm, *slurm_script("train", config, folder / "run"))
+    assert done.returncode == 0, done.stderr[-3000:]
+    return weights(checkpoint(folder / "run", LONG))
 
 
 def state_of(slurm, job):
