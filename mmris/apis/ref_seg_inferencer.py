@@ -161,15 +161,11 @@ class RefSegInferencer:
         batch = model.data_preprocessor(pseudo_collate([self.pipeline(item)]), False)
         inputs, (sample,) = batch["inputs"], batch["data_samples"]
         input_size = (inputs.shape[-2], inputs.shape[-1])
-        encoded = model.encode_image(inputs)
-        text = model.text_encoder(expressions)
         threshold = torch.logit(torch.tensor(model.settings.threshold)).item()
         masks, scores, kept = [], [], []
-        step = model.settings.expressions_per_chunk
-        for start in range(0, len(expressions), step):
-            rows = text.rows(start, start + step)
-            index = batch["image_index"][start : start + step]
-            for logits in model.decode_text(encoded, rows, index).logits:
+        index = batch["image_index"]
+        for chunk in model.decode_chunks(inputs, expressions, index):
+            for logits in chunk:
                 (restored,) = restore_logits(
                     logits[None].float(),
                     input_size=input_size,

@@ -66,6 +66,8 @@ def inference_passes(
     forward = _forward(model, mode)
 
     def whole(mark: Callable[[], None]) -> Tensor:
+        if not mode.compiled:  # as in prediction
+            return torch.cat(list(model.decode_chunks(images, sentences, index)))
         logits: Tensor = forward(images, batch.samples, index, mode="tensor").logits
         return logits
 

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 class ProgressiveSizeHook(Hook):
     """Shrinks the training pictures and their masks until some iteration.
 
-    Convolutions cost as much as there are pixels, and what words mean is learnt on small
-    pictures as well: most of a run at two thirds of the side takes less than half of
-    the time, and its end at full size gives the sharp edges back. The size depends on
-    the number of the iteration alone, so that a resumed run goes on with it.
+    Convolutions cost as much as there are pixels, and what words mean is learnt on
+    small pictures as well: at two thirds of the side an iteration takes less than half
+    of the time, and the end of the run at full size gives the sharp edges back. The
+    size depends on the number of the iteration alone, so that a resumed run goes on
+    with it.
 
     Args:
         size: ``(H, W)`` in pixels of the pictures until then.

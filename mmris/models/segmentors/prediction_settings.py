@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import torch
+
+# A CPU gains nothing from more at once: it is busy with one, and maps of many neither
+# fit into its caches nor come from memory that the process has already.
+CPU_PIXELS = 4 * 320 * 320
 
 
 @dataclass(frozen=True)
@@ -13,7 +22,7 @@ class PredictionSettings:
     Attributes:
         threshold: Probability above which a pixel belongs to the mask.
         expressions_per_chunk: How many expressions go through fusion and decoding
-            together; bounds the memory of images with many expressions.
+            together, at most; bounds the memory of images with many expressions.
     """
 
     threshold: float
@@ -30,6 +39,25 @@ class PredictionSettings:
                 "model.test_cfg.expressions_per_chunk is "
                 f"{self.expressions_per_chunk}; give at least 1"
             )
+
+    def chunks(
+        self, count: int, *, input_size: tuple[int, int], device: torch.device
+    ) -> Iterator[slice]:
+        """Which expressions go through fusion and decoding together.
+
+        Args:
+            count: Of all expressions.
+            input_size: Height and width of the pictures in pixels.
+            device: Where the model lives; on a CPU fewer of large pictures.
+
+        Yields:
+            Rows, in order.
+        """
+        step = self.expressions_per_chunk
+        if device.type == "cpu":
+            step = min(step, max(1, CPU_PIXELS // (input_size[0] * input_size[1])))
+        for start in range(0, count, step):
+            yield slice(start, start + step)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> PredictionSettings:

@@ -18,7 +18,7 @@ from .prediction_settings import PredictionSettings
 from .restore import restore_logits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from mmseg.structures import SegDataSample
 
@@ -170,6 +170,31 @@ class RefSegmentor(BaseModel):
             self.encode_image(inputs), self.text_encoder(expressions), image_index
         )
 
+    def decode_chunks(
+        self, inputs: Tensor, expressions: list[str], image_index: Tensor
+    ) -> Iterator[Tensor]:
+        """From pictures and sentences to logits, some sentences at a time.
+
+        Args:
+            inputs: Normalised pictures, ``(B, 3, H, W)``.
+            expressions: N sentences.
+            image_index: ``(N,)`` int64, the picture of each.
+
+        Yields:
+            Mask logits of the next sentences, ``(n, 1, h, w)``, at the head's size; N
+            in all.
+        """
+        encoded = self.encode_image(inputs)
+        text = self.text_encoder(expressions)
+        for rows in self.settings.chunks(
+            len(text),
+            input_size=(inputs.shape[-2], inputs.shape[-1]),
+            device=inputs.device,
+        ):
+            yield self.decode_text(
+                encoded, text.rows(rows.start, rows.stop), image_index[rows]
+            ).logits
+
     def loss(
         self, inputs: Tensor, data_samples: Sequence[SegDataSample], image_index: Tensor
     ) -> dict[str, Tensor]:
@@ -212,19 +237,8 @@ class RefSegmentor(BaseModel):
             head (or the post-processing) gave, ``(K, h', w')`` at its own size; it
             covers the whole input.
         """
-        encoded = self.encode_image(inputs)
-        text = self.text_encoder(_expressions(data_samples))
-        step = self.settings.expressions_per_chunk
-        logits = torch.cat(
-            [
-                self.decode_text(
-                    encoded,
-                    text.rows(start, start + step),
-                    image_index[start : start + step],
-                ).logits
-                for start in range(0, len(text), step)
-            ]
-        )
+        chunks = self.decode_chunks(inputs, _expressions(data_samples), image_index)
+        logits = torch.cat(list(chunks))
         input_size = (inputs.shape[-2], inputs.shape[-1])
         counts = [len(sample.expressions) for sample in data_samples]
         for sample, own, images in zip(

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from mmris.models import RefSegmentor
+from mmris.models.segmentors.prediction_settings import PredictionSettings
 from mmris.registry import MODELS
 from tests.parts import (
     assert_same,
@@ -68,6 +69,24 @@ def test_chunks_do_not_change_the_answer():
         results.append(torch.cat([s.seg_logits.data for s in predict(model, items)]))
     assert_same(results[0], results[1])
     assert_same(results[0], results[2])
+
+
+@pytest.mark.parametrize(
+    ("input_size", "device", "expected"),
+    [
+        ((320, 320), "cpu", [4, 3]),
+        ((320, 640), "cpu", [2, 2, 2, 1]),
+        ((96, 96), "cpu", [5, 2]),
+        ((2000, 2000), "cpu", [1] * 7),
+        ((320, 320), "cuda", [5, 2]),
+    ],
+)
+def test_a_cpu_takes_fewer_expressions_of_large_pictures(input_size, device, expected):
+    settings = PredictionSettings(threshold=0.5, expressions_per_chunk=5)
+    slices = settings.chunks(7, input_size=input_size, device=torch.device(device))
+    rows = [list(range(7))[chunk] for chunk in slices]
+    assert [len(chunk) for chunk in rows] == expected
+    assert [row for chunk in rows for row in chunk] == list(range(7))
 
 
 def test_the_letterbox_is_undone():
