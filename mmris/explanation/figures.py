@@ -179,12 +179,12 @@ def _rows(
     point: tuple[float, float],
 ) -> list[_Row]:
     rows = []
-    for entry in maps:
+    for entry, name in zip(maps, _short([entry.place for entry in maps]), strict=True):
         panels = _panels(explanation, entry, point)
         label = "" if entry.size is None else f"{entry.size[0]} x {entry.size[1]}"
         # A map alone needs no name, least of all a module's.
         if len(maps) > 1 or "." not in entry.place:
-            label = f"{entry.place.replace('_', ' ')}\n{label}"
+            label = f"{name.replace('_', ' ')}\n{label}"
         values = np.stack([panel.values for panel in panels])
         low, high = 0.0, float(values.max())
         if KINDS[entry.kind].ends_at_one:
@@ -204,6 +204,17 @@ def _rows(
         ]
         return [_Row("", scaled, 0.0, 1.0)]
     return rows
+
+
+def _short(places: Sequence[str]) -> list[str]:
+    """Names without the module that all of them begin with, a mean and its heads."""
+    module = min(places, key=len)
+    rest = [place[len(module) :] for place in places]
+    if "." not in module or not all(
+        place == module or place.startswith(f"{module}_head_") for place in places
+    ):
+        return list(places)
+    return [part.lstrip("_") or "mean" for part in rest]
 
 
 def _panels(

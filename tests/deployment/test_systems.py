@@ -19,11 +19,6 @@ onnxruntime = pytest.importorskip(
 SYSTEMS = ("cmsa", "cmpc", "cefnet", "shnet", "jmceln")
 # Sizes of each way of export: that of the config; or others, odd ones among them.
 SIZES = {"fixed": [(96, 96)], "any": [(96, 128), (64, 96), (97, 131), (192, 160)]}
-# Those that take no other size, and why.
-FIXED = {
-    "cefnet": "its levels have sizes that depend on each other",
-    "jmceln": "its attention fills windows up, by a number that the graph fixes",
-}
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +44,6 @@ def models():
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_graphs_are_the_model(models, system, parts, sizes):
     model = models(system)
-    if sizes == "any" and system in FIXED:
-        pytest.skip(FIXED[system])
     graphs = export_model(
         model, size=SIZES[sizes][0], parts=parts, any_size=sizes == "any"
     )

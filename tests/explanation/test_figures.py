@@ -151,6 +151,20 @@ def test_maps_without_any_number_above_zero_are_drawn():
     assert titles[:3] == ["mask", "stage 0", "stage 1"]
 
 
+def test_heads_of_a_module_are_told_apart():
+    explanation = make_explanation()
+    values = explanation["place_places"].values
+    module = "decode_head.aggregation.attention"
+    for place in (module, f"{module}_head_1", f"{module}_head_2"):
+        entry = some_map(
+            "window_places", explanation["place_places"].axes, values, place=place
+        )
+        explanation.maps[entry.name] = entry
+    figure = draw_figure(explanation, "window_places")
+    titles = [axes.get_title().split(",")[0] for axes in figure.axes]
+    assert titles[:4] == ["mask", "mean", "head 1", "head 2"]
+
+
 def test_long_and_odd_words_do_not_break_figures(tmp_path):
     words = ("a" * 60, "\u202eevil\n", "$\\frac{$")
     explanation = make_explanation(words)

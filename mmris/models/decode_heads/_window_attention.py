@@ -44,10 +44,12 @@ class WindowAttention(nn.Module):
             ``(N, C, H, W)``.
         """
         height, width = features.shape[-2:]
-        below, right = -height % self.window_size, -width % self.window_size
+        side = self.window_size
+        below, right = (side - height % side) % side, (side - width % side) % side
         tokens = self.norm(at_least_float32(features.permute(0, 2, 3, 1)))
         mask: Tensor | None = None
-        if below or right:
+        # A program for any size cannot ask whether there is padding.
+        if torch.compiler.is_exporting() or below or right:
             valid = torch.ones_like(features[:1, :1]).permute(0, 2, 3, 1)
             valid = functional.pad(valid, (0, 0, 0, right, 0, below))
             valid = self._split(valid).squeeze(2)  # (windows, w * w)

@@ -66,12 +66,9 @@ class SpatialTransformer(nn.Module):
         theta = self.theta(features)
         features = at_least_float32(features)
         with no_autocast(features):
-            grid = functional.affine_grid(
-                theta, list(features.shape), align_corners=False
-            )
             return functional.grid_sample(
                 features,
-                grid,
+                _affine_grid(theta, features),
                 mode="bilinear",
                 padding_mode="zeros",
                 align_corners=False,
@@ -133,3 +130,24 @@ def _three_sums(features: Tensor) -> Tensor:
     return torch.stack(
         [total - features[:, :, -1], total, total - features[:, :, 0]], dim=2
     )
+
+
+def _affine_grid(theta: Tensor, like: Tensor) -> Tensor:
+    """torch's ``affine_grid``, which an exported program fixes to one size of maps.
+
+    Args:
+        theta: ``(N, 2, 3)``.
+        like: ``(N, C, H, W)``.
+
+    Returns:
+        Where each position looks, x and y from -1 to 1, ``(N, H, W, 2)``.
+    """
+    height, width = like.shape[-2:]
+    y, x = (
+        (2 * torch.arange(length, device=like.device, dtype=theta.dtype) + 1) / length
+        - 1
+        for length in (height, width)
+    )
+    x, y = x.expand(height, width), y[:, None].expand(height, width)
+    places = torch.stack([x, y, torch.ones_like(x)], dim=-1)  # (H, W, 3)
+    return (places @ theta[:, None].transpose(2, 3)).to(like.dtype)
