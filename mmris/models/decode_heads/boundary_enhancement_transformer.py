@@ -133,7 +133,7 @@ def _three_sums(features: Tensor) -> Tensor:
 
 
 def _affine_grid(theta: Tensor, like: Tensor) -> Tensor:
-    """torch's ``affine_grid``, which an exported program fixes to one size of maps.
+    """Torch's ``affine_grid``, which an exported program fixes to one size of maps.
 
     Args:
         theta: ``(N, 2, 3)``.

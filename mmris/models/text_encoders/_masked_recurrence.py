@@ -11,6 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from mmris.models.layers import at_least_float32, no_autocast
+
 from ._layer_states import layer_states
 
 
@@ -76,6 +78,11 @@ class MaskedRecurrence(nn.Module):
             backward, zero on padding; and its final states, ``(N, D * C_h)``: forward
             after the last word, backward after the first.
         """
+        # Few numbers, and not every processor has such a layer in bfloat16.
+        with no_autocast(tokens):
+            return self._read(at_least_float32(tokens), mask)
+
+    def _read(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         last = mask.sum(dim=1, keepdim=True) - 1  # (N, 1)
         steps = torch.arange(mask.shape[1], device=mask.device)
         reverse = torch.where(mask, last - steps, steps)  # (N, T), its own inverse

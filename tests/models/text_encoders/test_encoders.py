@@ -102,6 +102,17 @@ def test_every_parameter_has_a_gradient(encoder, sentences):
     assert (encoder.embedding.weight.grad[0] == 0).all()  # padding learns nothing
 
 
+def test_bfloat16_is_near(encoder, sentences):
+    """Not every processor has recurrent layers in bfloat16."""
+    plain = encoder(sentences)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rounded = encoder(sentences)
+    rounded.tokens.float().sum().backward()
+    near = {"rtol": 0, "atol": 0.05 * float(plain.tokens.detach().abs().max())}
+    torch.testing.assert_close(rounded.tokens.float(), plain.tokens, **near)
+    torch.testing.assert_close(rounded.sentence.float(), plain.sentence, **near)
+
+
 def test_compiled_equals_eager(encoder, sentences):
     model = IdsToFeatures(encoder)
     batch = encoder.tokenize(sentences)
