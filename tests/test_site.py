@@ -68,6 +68,19 @@ def test_no_link_is_broken(site):
 
 
 @pytest.mark.slow
+def test_the_reference_shows_equations(site):
+    """Within a line, over the end of one, and several on lines of their own."""
+    page = (site / "reference/mmris_models/index.html").read_text(encoding="utf-8")
+    assert "math:" not in page
+    assert not re.search(r"equation\d+here", page)
+    assert page.count("<math") > 100
+    assert page.count('display="block"') > 20
+    start = page.index('id="gatedexchange"')
+    gates = page[start : page.index("<h2", start)]
+    assert gates.count('display="block"') >= 2
+
+
+@pytest.mark.slow
 def test_the_reference_has_every_part(site):
     page = (site / "reference/configuration/index.html").read_text(encoding="utf-8")
     MODELS.import_from_location()

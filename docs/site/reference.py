@@ -30,6 +30,8 @@ PACKAGES = (
     mmris.deployment,
     mmris.utils,
 )
+_DISPLAYED = re.compile(r"^\.\. math::(.*\n(?:(?: +.*)?\n)*)", flags=re.MULTILINE)
+_MATH = re.compile(r":math:`([^`]+)`")
 _ROLE = re.compile(r":\w+:`~?([^`]+)`")
 _SECTION = re.compile(
     r"^(Args|Attributes|Returns|Yields|Raises|Deviations|Example|Examples):(.*)$"
@@ -138,9 +140,16 @@ def _signature(name: str, function: Any, *, skip: int) -> list[str]:
 
 def _text(docstring: str | None) -> list[str]:
     """A docstring in Google's style as Markdown."""
+    text = _DISPLAYED.sub(_displayed, inspect.cleandoc(docstring or ""))
+    # A formula may go over the end of a line, which Markdown's may not.
+    text = _MATH.sub(lambda match: f":math:`{' '.join(match[1].split())}`", text)
     lines: list[str] = []
-    in_code = False
-    for line in inspect.cleandoc(docstring or "").splitlines():
+    in_code = in_math = False
+    for line in text.splitlines():
+        if line == "$$" or in_math:
+            in_math = in_math != (line == "$$")
+            lines.append(line)
+            continue
         if in_code and line and not line.startswith("    "):
             lines += ["```", ""]
             in_code = False
@@ -155,9 +164,6 @@ def _text(docstring: str | None) -> list[str]:
         elif section:
             colon = ":" if section[2] else ""
             lines += ["", f"**{section[1]}**{colon}{_plain(section[2])}", ""]
-        elif line.startswith(".. math::"):
-            lines += ["", "```text", line.removeprefix(".. math::").strip()]
-            in_code = True
         elif line.endswith("::") and line.strip():
             lines += [_plain(line.removesuffix(":")), "", "```python"]
             in_code = True
@@ -173,8 +179,19 @@ def _text(docstring: str | None) -> list[str]:
     return [*lines, "```", ""] if in_code else [*lines, ""]
 
 
+def _displayed(block: re.Match[str]) -> str:
+    """The equations of a block, each between double dollars, which have no columns."""
+    shown = [
+        f"$$\n{line.replace('&', '').strip()}\n$$\n"
+        for line in re.split(r"\n\s*\n|\\\\\s", block[1].strip())
+        if line.strip()
+    ]
+    return "\n" + "\n".join(shown) + "\n"
+
+
 def _plain(text: str) -> str:
     """Without the roles and double quotes of reStructuredText."""
+    text = _MATH.sub(r"`$\1$`", text)
     text = _ROLE.sub(r"`\1`", text).replace("``", "`")
     # Outside of code, angle brackets would be tags and brackets links.
     parts = text.split("`")
@@ -182,4 +199,5 @@ def _plain(text: str) -> str:
         re.sub(r"([<\[\]*_])", r"\\\1", part).replace("\\\\", "\\")
         for part in parts[::2]
     ]
-    return "`".join(parts)
+    # Formulae stand between dollars, not in code.
+    return re.sub(r"`(\$[^`]+\$)`", r"\1", "`".join(parts))
