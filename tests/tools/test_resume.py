@@ -26,15 +26,17 @@ CASES = {
     "ranks-epochs-workers": (BY_EPOCH, 2, [WORKERS]),
 }
 
+QUICK = {("ranks", signal.SIGKILL), ("epochs-workers", signal.SIGTERM)}
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+
 @pytest.mark.parametrize(
-    "name",
+    ("name", "number"),
     [
-        name
-        if name in ("ranks", "epochs-workers")
-        else pytest.param(name, marks=pytest.mark.slow)
+        (name, number)
+        if (name, number) in QUICK
+        else pytest.param(name, number, marks=pytest.mark.slow)
         for name in CASES
+        for number in (signal.SIGKILL, signal.SIGTERM)
     ],
 )
 def test_resumed_equals_uninterrupted(train, write, tmp_path, name, number):

@@ -94,6 +94,7 @@ def test_every_parameter_has_a_gradient():
         assert (parameter.grad.abs().max() > 1e-6) == (name != "k_proj.bias"), name
 
 
+@pytest.mark.slow
 def test_it_compiles_for_any_size():
     pool = make_pool().float()
     torch.compiler.reset()

@@ -171,6 +171,7 @@ def test_frozen_stages_and_norms_stay_frozen(pool):
         assert torch.equal(value, before[name]), name
 
 
+@pytest.mark.slow
 def test_it_compiles():
     backbone = make_backbone(arch="RN50", base_channels=2)
     images = torch.randn(1, 3, 64, 96)
