@@ -8,7 +8,6 @@ from .exact_resume_hook import ExactResumeHook
 from .finite_loss_hook import FiniteLossHook
 from .interruption_hook import InterruptionHook
 from .leak_warning_hook import LeakWarningHook
-from .progressive_size_hook import ProgressiveSizeHook
 from .run_record_hook import RunRecordHook
 from .shared_buffers_hook import SharedBuffersHook
 from .visualization_hook import RefVisualizationHook
@@ -25,7 +24,6 @@ __all__ = [
     "FiniteLossHook",
     "InterruptionHook",
     "LeakWarningHook",
-    "ProgressiveSizeHook",
     "RefVisualizationHook",
     "RunRecordHook",
     "SharedBuffersHook",
