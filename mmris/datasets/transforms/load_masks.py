@@ -47,7 +47,11 @@ class LoadRefMasks(BaseTransform):
             self._decode(results, reference)
             for reference in range(len(results["segmentations"]))
         ]
-        results["gt_masks"] = np.stack([masks[reference] for reference in mask_index])
+        results["gt_masks"] = (
+            masks[0][None]  # not copied
+            if len(mask_index) == 1
+            else np.stack([masks[reference] for reference in mask_index])
+        )
         return results
 
     def _decode(self, results: dict[str, Any], reference: int) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
@@ -55,10 +56,13 @@ class PackRefInputs(BaseTransform):
         Returns:
             The packed item.
         """
-        image = np.ascontiguousarray(results["img"].transpose(2, 0, 1))
-        sample = SegDataSample(
-            metainfo={key: results[key] for key in META_KEYS if key in results}
-        )
+        height, width, channels = results["img"].shape
+        image = np.empty((channels, height, width), dtype=results["img"].dtype)
+        cv2.split(results["img"], list(image))  # NumPy's transposing takes thrice that
+        sample = SegDataSample()
+        for key in META_KEYS:
+            if key in results:  # as metainfo of the constructor, but not copied deeply
+                sample.set_field(results[key], key, field_type="metainfo")
         for key in FIELDS:
             if key in results:
                 sample.set_field(results[key], key)
