@@ -40,10 +40,11 @@ class _EmbeddingAttention(nn.Module):
         """``(N, Q, C)`` to ``(N, Q, h, C / h)``."""
         return tokens.view(*tokens.shape[:2], self.num_heads, -1)
 
-    def _rows(self, linear: nn.Linear) -> Tensor:
+    def _rows(self, linear: nn.Linear, *, like: Tensor) -> Tensor:
         """What a projection gives to each head, ``(h, C / h, C)``."""
-        weight: Tensor = linear.weight.view(self.num_heads, -1, linear.in_features)
-        return weight
+        # The products of an exported program do not convert what they are given.
+        weight = linear.weight.to(like.dtype)
+        return weight.view(self.num_heads, -1, linear.in_features)
 
     def _scaled(self, tokens: Tensor) -> Tensor:
         """Heads times the scale of the scores."""
@@ -75,7 +76,9 @@ class EmbeddingsFromMap(_EmbeddingAttention):
         shares = self.shares(embeddings, keys).to(values.dtype)
         pooled = shares @ values.transpose(1, 2)  # (N, h Q, C)
         pooled = pooled.view(values.shape[0], self.num_heads, -1, values.shape[1])
-        heads = torch.einsum("nhqc,hdc->nqhd", pooled, self._rows(self.value))
+        heads = torch.einsum(
+            "nhqc,hdc->nqhd", pooled, self._rows(self.value, like=pooled)
+        )
         gathered: Tensor = self.output(heads.flatten(2) + self.value.bias)
         return gathered
 
@@ -91,7 +94,7 @@ class EmbeddingsFromMap(_EmbeddingAttention):
             positions.
         """
         query = self._scaled(self.query(embeddings))
-        folded = torch.einsum("nqhd,hdc->nhqc", query, self._rows(self.key))
+        folded = torch.einsum("nqhd,hdc->nhqc", query, self._rows(self.key, like=query))
         scores = at_least_float32(folded.flatten(1, 2) @ keys)
         return torch.softmax(scores, dim=2)  # over positions
 
@@ -116,7 +119,8 @@ class MapFromEmbeddings(_EmbeddingAttention):
         """
         shares = self.shares(positions, embeddings)
         values = self._heads(self.value(embeddings))
-        columns = self.output.weight.view(-1, *values.shape[2:])  # (C, h, C / h)
+        # Of the output, one matrix a head.
+        columns = self.output.weight.to(values.dtype).view(-1, *values.shape[2:])
         written = torch.einsum("nqhd,chd->nchq", values, columns).flatten(2)
         return (
             written @ shares.flatten(1, 2).to(written.dtype) + self.output.bias[:, None]
@@ -133,10 +137,9 @@ class MapFromEmbeddings(_EmbeddingAttention):
             ``(N, h, Q, P)``, which sums to 1 over the embeddings.
         """
         keys = self._scaled(self.key(embeddings))
-        folded = torch.einsum("nqhd,hdc->nhqc", keys, self._rows(self.query))
-        offset = torch.einsum(
-            "nqhd,hd->nhq", keys, self.query.bias.view(self.num_heads, -1)
-        )
+        folded = torch.einsum("nqhd,hdc->nhqc", keys, self._rows(self.query, like=keys))
+        bias = self.query.bias.to(keys.dtype).view(self.num_heads, -1)
+        offset = torch.einsum("nqhd,hd->nhq", keys, bias)
         scores = folded.flatten(1, 2) @ positions + offset.flatten(1)[:, :, None]
         scores = at_least_float32(scores).view(*offset.shape, -1)
         return torch.softmax(scores, dim=2)  # over embeddings
