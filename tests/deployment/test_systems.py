@@ -18,7 +18,13 @@ onnxruntime = pytest.importorskip(
 
 SYSTEMS = ("cmsa", "cmpc", "cefnet", "shnet", "jmceln")
 # Sizes of each way of export: that of the config; or others, odd ones among them.
-SIZES = {"fixed": [(96, 96)], "any": [(96, 128), (64, 96), (97, 131), (192, 160)]}
+SIZES = {
+    "fixed": [(96, 96)],
+    "any": [(96, 128), (64, 96), (68, 65), (97, 131), (192, 160)],
+}
+
+# A program of torch.export knows whether a map has one row; CEFNet's coarsest then has.
+SMALLEST = {"cefnet": 65}
 
 
 @pytest.fixture(scope="module")
@@ -44,18 +50,17 @@ def models():
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_graphs_are_the_model(models, system, parts, sizes):
     model = models(system)
-    graphs = export_model(
-        model, size=SIZES[sizes][0], parts=parts, any_size=sizes == "any"
-    )
+    chosen = [s for s in SIZES[sizes] if min(s) >= SMALLEST.get(system, 1)]
+    graphs = export_model(model, size=chosen[0], parts=parts, any_size=sizes == "any")
     programs = [
         TorchSession(graph.program.module(), graph.inputs, graph.outputs)
         for graph in graphs
     ]
-    check_differences(compare(model, programs, SIZES[sizes]))
+    check_differences(compare(model, programs, chosen))
     sessions = [
         onnxruntime.InferenceSession(
             onnx_bytes(graph), providers=["CPUExecutionProvider"]
         )
         for graph in graphs
     ]
-    check_differences(compare(model, sessions, SIZES[sizes]))
+    check_differences(compare(model, sessions, chosen))

@@ -44,20 +44,28 @@ class WindowAttention(nn.Module):
             ``(N, C, H, W)``.
         """
         height, width = features.shape[-2:]
-        side = self.window_size
-        below, right = (side - height % side) % side, (side - width % side) % side
+        down, across = self._counts(height, width)
+        below = down * self.window_size - height
+        right = across * self.window_size - width
         tokens = self.norm(at_least_float32(features.permute(0, 2, 3, 1)))
         mask: Tensor | None = None
         # A program for any size cannot ask whether there is padding.
         if torch.compiler.is_exporting() or below or right:
             valid = torch.ones_like(features[:1, :1]).permute(0, 2, 3, 1)
             valid = functional.pad(valid, (0, 0, 0, right, 0, below))
-            valid = self._split(valid).squeeze(2)  # (windows, w * w)
+            valid = self._split(valid, down, across).squeeze(2)  # (windows, w * w)
             mask = torch.zeros_like(valid).masked_fill(valid == 0, float("-inf"))
             mask = mask[:, None].expand(-1, valid.shape[1], -1)
             tokens = functional.pad(tokens, (0, 0, 0, right, 0, below))
-        attended = self.attention(self._split(tokens), mask)
-        attended = self._join(attended, tokens)[:, :height, :width]
+        attended = self.attention(self._split(tokens, down, across), mask)
+        attended = self._join(attended, down, across)
+        if torch.compiler.is_exporting():
+            # Whether a part is the whole, and so laid out like it, depends on sizes.
+            for axis, length in ((1, height), (2, width)):
+                places = torch.arange(length, device=attended.device)
+                attended = attended.index_select(axis, places)
+        else:
+            attended = attended[:, :height, :width]
         return features + attended.permute(0, 3, 1, 2)
 
     def windows(self, height: int, width: int) -> Tensor:
@@ -71,25 +79,29 @@ class WindowAttention(nn.Module):
             ``(windows, w * w)`` int64, from 0 to ``H * W - 1`` row by row; -1 for
             padding.
         """
-        below, right = -height % self.window_size, -width % self.window_size
+        down, across = self._counts(height, width)
+        below = down * self.window_size - height
+        right = across * self.window_size - width
         places = torch.arange(height * width).view(1, height, width, 1)
         places = functional.pad(places, (0, 0, 0, right, 0, below), value=-1)
-        return self._split(places).squeeze(2)
+        return self._split(places, down, across).squeeze(2)
 
-    def _split(self, tokens: Tensor) -> Tensor:
+    def _counts(self, height: int, width: int) -> tuple[int, int]:
+        """Windows below each other and beside each other."""
+        side = self.window_size
+        return (height + side - 1) // side, (width + side - 1) // side
+
+    def _split(self, tokens: Tensor, down: int, across: int) -> Tensor:
         """``(N, H, W, C)`` to ``(N * windows, w * w, C)``, windows row by row."""
         side = self.window_size
-        rows, height, width, channels = tokens.shape
-        cells = tokens.reshape(
-            rows, height // side, side, width // side, side, channels
-        )
-        return cells.transpose(2, 3).reshape(-1, side * side, channels)
+        rows, channels = tokens.shape[0], tokens.shape[-1]
+        cells = tokens.reshape(rows, down, side, across, side, channels)
+        count = rows * down * across
+        return cells.transpose(2, 3).reshape(count, side * side, channels)
 
-    def _join(self, windows: Tensor, like: Tensor) -> Tensor:
-        """The way back, to the shape of ``like``."""
+    def _join(self, windows: Tensor, down: int, across: int) -> Tensor:
+        """The way back."""
         side = self.window_size
-        rows, height, width, channels = like.shape
-        cells = windows.reshape(
-            rows, height // side, width // side, side, side, channels
-        )
-        return cells.transpose(2, 3).reshape(rows, height, width, channels)
+        rows, channels = windows.shape[0] // (down * across), windows.shape[-1]
+        cells = windows.reshape(rows, down, across, side, side, channels)
+        return cells.transpose(2, 3).reshape(rows, down * side, across * side, channels)
