@@ -51,9 +51,10 @@ TRANSFORMER = {
     ),
     "no ReLU": ("torch.relu(self.hidden(pooled))", "self.hidden(pooled)"),
     "corners aligned": (
-        "list(features.shape), align_corners=False",
-        "list(features.shape), align_corners=True",
+        "dtype=theta.dtype) + 1) / length",
+        "dtype=theta.dtype)) / (length - 1)",
     ),
+    "axes exchanged": ("torch.stack([x, y,", "torch.stack([y, x,"),
     "border repeated": ('padding_mode="zeros"', 'padding_mode="border"'),
     "nearest": ('mode="bilinear"', 'mode="nearest"'),
     "rows before columns": ("delta.view(-1, 2, 3)", "delta.view(-1, 2, 3).flip(1)"),

@@ -91,8 +91,8 @@ WINDOW = {
     ),
     "no residual": ("return features + ", "return "),
     "windows laid out in columns": (
-        "cells.transpose(2, 3).reshape(rows, height, width, channels)",
-        "cells.permute(0, 2, 4, 1, 3, 5).reshape(rows, height, width, channels)",
+        "cells.transpose(2, 3).reshape(shape)",
+        "cells.permute(0, 2, 4, 1, 3, 5).reshape(shape)",
     ),
     "no normalisation": (
         "self.norm(at_least_float32(features.permute(0, 2, 3, 1)))",
@@ -145,8 +145,8 @@ WRITE = {
     ),
     "bias of the output forgotten": (" + self.output.bias[:, None]", ""),
     "rows of the output's weight": (
-        "self.output.weight.view",
-        "self.output.weight.t().reshape",
+        "self.output.weight.to(values.dtype).view",
+        "self.output.weight.to(values.dtype).t().reshape",
     ),
     "values not projected": ("self.value(embeddings)", "embeddings"),
 }

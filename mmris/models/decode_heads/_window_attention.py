@@ -104,4 +104,5 @@ class WindowAttention(nn.Module):
         side = self.window_size
         rows, channels = windows.shape[0] // (down * across), windows.shape[-1]
         cells = windows.reshape(rows, down, across, side, side, channels)
-        return cells.transpose(2, 3).reshape(rows, down * side, across * side, channels)
+        shape = rows, down * side, across * side, channels
+        return cells.transpose(2, 3).reshape(shape)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mmris.models.layers import at_least_float32, no_autocast
+from mmris.models.layers import no_autocast
 
 from ._layer_states import layer_states
 
@@ -80,7 +80,8 @@ class MaskedRecurrence(nn.Module):
         """
         # Few numbers, and not every processor has such a layer in bfloat16.
         with no_autocast(tokens):
-            return self._read(at_least_float32(tokens), mask)
+            weight = next(self.forward_layers[0].parameters())
+            return self._read(tokens.to(weight.dtype), mask)
 
     def _read(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         last = mask.sum(dim=1, keepdim=True) - 1  # (N, 1)
