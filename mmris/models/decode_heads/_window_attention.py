@@ -44,9 +44,7 @@ class WindowAttention(nn.Module):
             ``(N, C, H, W)``.
         """
         height, width = features.shape[-2:]
-        down, across = self._counts(height, width)
-        below = down * self.window_size - height
-        right = across * self.window_size - width
+        down, across, below, right = self._layout(height, width)
         tokens = self.norm(at_least_float32(features.permute(0, 2, 3, 1)))
         mask: Tensor | None = None
         # A program for any size cannot ask whether there is padding.
@@ -79,17 +77,16 @@ class WindowAttention(nn.Module):
             ``(windows, w * w)`` int64, from 0 to ``H * W - 1`` row by row; -1 for
             padding.
         """
-        down, across = self._counts(height, width)
-        below = down * self.window_size - height
-        right = across * self.window_size - width
+        down, across, below, right = self._layout(height, width)
         places = torch.arange(height * width).view(1, height, width, 1)
         places = functional.pad(places, (0, 0, 0, right, 0, below), value=-1)
         return self._split(places, down, across).squeeze(2)
 
-    def _counts(self, height: int, width: int) -> tuple[int, int]:
-        """Windows below each other and beside each other."""
+    def _layout(self, height: int, width: int) -> tuple[int, int, int, int]:
+        """Windows below and beside each other, and padding below and on the right."""
         side = self.window_size
-        return (height + side - 1) // side, (width + side - 1) // side
+        down, across = (height + side - 1) // side, (width + side - 1) // side
+        return down, across, down * side - height, across * side - width
 
     def _split(self, tokens: Tensor, down: int, across: int) -> Tensor:
         """``(N, H, W, C)`` to ``(N * windows, w * w, C)``, windows row by row."""
@@ -100,7 +97,7 @@ class WindowAttention(nn.Module):
         return cells.transpose(2, 3).reshape(count, side * side, channels)
 
     def _join(self, windows: Tensor, down: int, across: int) -> Tensor:
-        """The way back."""
+        """The way back, ``(N, H, W, C)`` with the padding."""
         side = self.window_size
         rows, channels = windows.shape[0] // (down * across), windows.shape[-1]
         cells = windows.reshape(rows, down, across, side, side, channels)
