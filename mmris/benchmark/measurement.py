@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -17,6 +18,7 @@ from .passes import (
     STEPS,
     WHOLE,
     build_optimizer,
+    compiled,
     inference_passes,
     training_passes,
 )
@@ -25,6 +27,8 @@ from .timing import Clock, Deadline, Spread, take_turns
 from .work import Work, count_parameters, count_work
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from mmengine.config import Config
 
     from mmris.models import RefSegmentor
@@ -128,6 +132,7 @@ def measure_inference(
     device: torch.device,
     effort: Effort,
     deadline: Deadline,
+    alone: AbstractContextManager[object] | None = None,
 ) -> None:
     """Measure without gradients.
 
@@ -139,10 +144,11 @@ def measure_inference(
         device: Where both live.
         effort: How often.
         deadline: When to stop.
+        alone: Entered while times are taken, such as a lock.
     """
     reference = one_by_one(model, batch, device)
     batch = batch.in_format(mode.memory_format)
-    with in_format(model, mode.memory_format):
+    with in_format(model, mode.memory_format), compiled(model, mode):
         passes = inference_passes(model, batch, mode, device)
         start = time.perf_counter()
         logits = passes[WHOLE](_nothing)
@@ -150,7 +156,8 @@ def measure_inference(
         measurement.first_call_seconds = time.perf_counter() - start
         measurement.equality = compare(logits, reference)
         del logits, reference
-        _measure(passes, measurement, mode, device, effort, deadline)
+        with alone or nullcontext():
+            _measure(passes, measurement, mode, device, effort, deadline)
 
 
 def measure_training(
@@ -163,6 +170,7 @@ def measure_training(
     device: torch.device,
     effort: Effort,
     deadline: Deadline,
+    alone: AbstractContextManager[object] | None = None,
 ) -> None:
     """Measure iterations of training, from the same weights whatever the mode.
 
@@ -176,11 +184,12 @@ def measure_training(
         device: Where both live.
         effort: How often.
         deadline: When to stop.
+        alone: Entered while times are taken, such as a lock.
     """
     batch = batch.in_format(mode.memory_format)
     before = copy.deepcopy(model.state_dict())
     torch.manual_seed(0)  # of dropout
-    with in_format(model, mode.memory_format):
+    with in_format(model, mode.memory_format), compiled(model, mode):
         optimizer = build_optimizer(model, config)
         model.train()
         passes = training_passes(model, batch, optimizer, mode, device)
@@ -188,7 +197,8 @@ def measure_training(
         measurement.loss = passes[WHOLE](_nothing).item()
         _wait(device)
         measurement.first_call_seconds = time.perf_counter() - start
-        _measure(passes, measurement, mode, device, effort, deadline)
+        with alone or nullcontext():
+            _measure(passes, measurement, mode, device, effort, deadline)
     model.zero_grad(set_to_none=True)
     model.load_state_dict(before)
     model.eval()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from mmengine.config import ConfigDict
 from mmengine.optim import build_optim_wrapper
 
+from mmris.engine.compilation import compile_parts
 from mmris.utils.quiet_log import quiet_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from mmengine.config import Config
     from torch import Tensor
@@ -63,13 +65,9 @@ def inference_passes(
         Calls by name, the whole last; it gives logits, ``(N, 1, h, w)``.
     """
     images, sentences, index = batch.images, batch.sentences, batch.image_index
-    forward = _forward(model, mode)
 
     def whole(mark: Callable[[], None]) -> Tensor:
-        if not mode.compiled:  # as in prediction
-            return torch.cat(list(model.decode_chunks(images, sentences, index)))
-        logits: Tensor = forward(images, batch.samples, index, mode="tensor").logits
-        return logits
+        return torch.cat(list(model.decode_chunks(images, sentences, index)))
 
     calls: dict[str, Callable[[], Any]] = {BACKBONE: lambda: model.backbone(images)}
     if not mode.compiled:
@@ -113,12 +111,11 @@ def training_passes(
     Returns:
         Calls by name; the whole gives the loss and has the steps ``STEPS``.
     """
-    forward = _forward(model, mode)
 
     def whole(mark: Callable[[], None]) -> Tensor:
         optimizer.zero_grad(set_to_none=True)
         with mode.precise(device):
-            losses = forward(batch.images, batch.samples, batch.image_index, "loss")
+            losses = model(batch.images, batch.samples, batch.image_index, "loss")
             loss: Tensor
             loss, _ = model.parse_losses(losses)
         mark()
@@ -164,12 +161,24 @@ def build_optimizer(model: RefSegmentor, config: Config) -> Optimizer:
     return optimizer
 
 
-def _forward(model: RefSegmentor, mode: Mode) -> Any:
+@contextmanager
+def compiled(model: RefSegmentor, mode: Mode) -> Iterator[None]:
+    """While active, the model is compiled if the mode says so, as by its config.
+
+    Args:
+        model: Not compiled; it is so again afterwards.
+        mode: How to run it.
+    """
     if not mode.compiled:
-        return model.forward
+        yield
+        return
     # Sizes are those of one batch; a function compiled for another is not reused.
     torch.compiler.reset()
-    return torch.compile(model.forward, dynamic=False, backend=mode.backend)
+    undo = compile_parts(model, {"dynamic": False, "backend": mode.backend})
+    try:
+        yield
+    finally:
+        undo()
 
 
 def _without_gradients(call: Pass, mode: Mode, device: torch.device) -> Pass:

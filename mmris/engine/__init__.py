@@ -17,6 +17,7 @@ from .hooks import (
     VocabularyHook,
 )
 from .interruption import Interrupted
+from .merged_groups_constructor import MergedGroupsOptimWrapperConstructor
 from .mixed_precision import MixedPrecisionOptimWrapper
 from .sharded_model import ShardedModel
 from .sharded_runner import ShardedRunner
@@ -34,6 +35,7 @@ __all__ = [
     "Interrupted",
     "InterruptionHook",
     "LeakWarningHook",
+    "MergedGroupsOptimWrapperConstructor",
     "MixedPrecisionOptimWrapper",
     "RefVisualizationHook",
     "RunRecordHook",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmengine.optim import DefaultOptimWrapperConstructor
 
+from mmris.engine.merged_groups_constructor import merge_groups
 from mmris.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class FlatDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     one dimension, such as biases and the weights of normalisations. MMEngine forgets it
     for those that an entry of ``custom_keys`` matches: a part with a learning rate of
     its own would decay altogether. Here such an entry decides on the decay only if it
-    has a ``decay_mult``.
+    has a ``decay_mult``. Parameters that are trained alike share a group.
 
     Args:
         optim_wrapper_cfg: Config of the optimizer wrapper.
@@ -46,16 +47,17 @@ class FlatDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         """Add the parameters of a module and of those in it.
 
         Args:
-            params: One group a parameter, to add to.
+            params: Groups to add to.
             module: The module.
             prefix: Its name; empty for the model.
             is_dcn_module: Whether it is in a deformable convolution, as in MMEngine.
         """
         super().add_params(params, module, prefix, is_dcn_module)
         factor = self.paramwise_cfg.get("flat_decay_mult")
-        if prefix or factor is None or self.base_wd is None:
+        if prefix:
             return
-        for group in params:
+        for group in params if factor is not None and self.base_wd is not None else ():
             (parameter,) = group["params"]
             if parameter.ndim == 1 and "decay_mult" not in group:
                 group["weight_decay"] = self.base_wd * factor
+        params[:] = merge_groups(params)

@@ -20,8 +20,7 @@ def make_model():
     )
 
 
-def rates(model, **changes):
-    """Learning rate and weight decay of every parameter by its name."""
+def make_wrapper(model, **changes):
     config = {
         "type": "OptimWrapper",
         "optimizer": {"type": "AdamW", "lr": 0.01, "weight_decay": 0.1},
@@ -36,7 +35,12 @@ def rates(model, **changes):
         },
         **changes,
     }
-    wrapper = build_optim_wrapper(model, config)
+    return build_optim_wrapper(model, config)
+
+
+def rates(model, **changes):
+    """Learning rate and weight decay of every parameter by its name."""
+    wrapper = make_wrapper(model, **changes)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     return {
         names[id(parameter)]: (group["lr"], group["weight_decay"])
@@ -62,6 +66,11 @@ def test_parts_with_rates_of_their_own_decay_in_matrices_only():
     assert set(found) == set(expected)
     for name, values in expected.items():
         assert found[name] == pytest.approx(values), name
+
+
+def test_parameters_that_are_trained_alike_share_a_group():
+    groups = make_wrapper(make_model()).optimizer.param_groups
+    assert [len(group["params"]) for group in groups] == [1, 3, 1, 2, 1, 1]
 
 
 def test_mmengines_own_forgets_the_rule_there():

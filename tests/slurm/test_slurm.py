@@ -181,8 +181,10 @@ def test_a_job_saves_and_goes_on_when_its_time_is_nearly_over(slurm, tmp_path):
     wait_for(log, f"job {job} goes back into the queue")
     saved = int(re.search(r"iter_(\d+)\.pth", log.read_text())[1])
     assert 2 <= saved < total
-    # Slurm would let two minutes pass.
+    # Slurm would let two minutes pass: the credentials of a job that it requeues are
+    # revoked, and only their second tells the new ones apart.
     wait_until(lambda: state_of(slurm, job) == "PENDING")
+    time.sleep(3)
     call(slurm, "scontrol", "update", f"JobId={job}", "StartTime=now")
     wait_for(log, rf"resumed epoch: 0, iter: {saved}")
     wait_for(log, rf"Saving checkpoint at {total} iterations")

@@ -1,7 +1,10 @@
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
+from filelock import FileLock
 
 from mmris.benchmark import read_record
 from mmris.benchmark.tables import breakdown_table, steps_table, systems_table
@@ -198,6 +201,20 @@ def test_presets_name_configs_that_are_there(program):
     assert len(groups) == 12
     assert [group.compiled for group in groups] == [False] * 6 + [True] * 6
     assert all(program.Path(group.path).is_file() for group in groups)
+
+
+def test_times_are_taken_in_turns(program, tmp_path):
+    """While another program holds the file, nothing is measured."""
+    lock, results = tmp_path / "lock", tmp_path / "results.json"
+    words = [CMSA, "--input-size", "32", "32", "--rounds", "1", "--warm-up", "0"]
+    words += ["--turns", str(lock), "--json", str(results)]
+    with ThreadPoolExecutor(1) as pool, FileLock(lock):
+        running = pool.submit(program.main, words)
+        time.sleep(1)
+        assert not running.done()
+        assert not results.exists()
+    assert running.result() == 0
+    assert len(read_record(results).measurements) == 1
 
 
 def test_wrong_use(program, capsys, tmp_path):

@@ -12,6 +12,9 @@ backbone alone is not. Training is an iteration with the config's losses and opt
 MB are 10^6 bytes: on a GPU of its allocator, on a CPU of the process (Linux only), and
 beyond what was there before the call. A multiplication and an addition are two FLOP.
 
+Compilation takes minutes, of a processor mostly. With --turns the same FILE, programs
+that are started together compile together and take times one after the other.
+
 With --time-limit the program stops in time and writes what there is; --json is written
 anew after every measurement.
 
@@ -29,11 +32,13 @@ import gc
 import shlex
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
+from filelock import FileLock
 
 from mmris.benchmark import (
     PRECISIONS,
@@ -59,6 +64,7 @@ from mmris.utils.tool_errors import run_tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from mmengine.config import Config
 
@@ -131,6 +137,12 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help="on a CPU; processor time is steadier where other programs run",
     )
     parser.add_argument("--backend", default="inductor", help="of torch.compile")
+    parser.add_argument(
+        "--turns",
+        type=Path,
+        metavar="FILE",
+        help="several benchmarks with the same file compile at once and time in turns",
+    )
     parser.add_argument(
         "--time-limit", type=float, metavar="SECONDS", help="stop before it is over"
     )
@@ -217,6 +229,7 @@ class Benchmark:
         self.record = record
         self.device = torch.device(args.device)
         self.deadline = Deadline(args.time_limit)
+        self.alone = turn(args.turns)
         # The longest so far, by whether it was compiled.
         self.longest = {True: 0.0, False: 0.0}
 
@@ -267,6 +280,7 @@ class Benchmark:
             "device": self.device,
             "effort": Effort(self.args.rounds, self.args.warm_up, self.args.clock),
             "deadline": self.deadline,
+            "alone": self.alone,
         }
         if measurement.phase == "inference":
             measure_inference(model, batch, measurement, **how)
@@ -301,6 +315,15 @@ def _key(measurement: Measurement) -> dict[str, Any]:
     return {name: found[name] for name in names}
 
 
+def turn(path: Path | None) -> AbstractContextManager[object]:
+    """What only one of several benchmarks is within at a time.
+
+    Args:
+        path: The file of ``--turns``.
+    """
+    return nullcontext() if path is None else FileLock(path)
+
+
 def benchmark(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Measure everything.
 
@@ -316,7 +339,8 @@ def benchmark(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError("--device cuda: this host has no GPU; give --device cpu")
     command = _command(arguments)
-    limits = measure_limits(device, args.precisions, args.clock)
+    with turn(args.turns):
+        limits = measure_limits(device, args.precisions, args.clock)
     machine = {**describe_machine(device), "limits": limits._asdict()}
     record = Record(command, machine, args.json)
     run = Benchmark(args, record)

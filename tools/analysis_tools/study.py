@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 _SECTION = re.compile(
     r"<!-- study: (?P<file>\S+) -->\n.*?<!-- end of study -->", re.DOTALL
 )
+# Where the tools train, if no config says otherwise.
+_DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 _TOOLS = Path(__file__).resolve().parents[1]
 
 
@@ -138,7 +140,7 @@ def train_and_test(
     return {
         "config_sha256": fingerprint(config),
         "seconds": round(seconds, 1),
-        "machine": describe_machine(torch.device("cpu"))["name"],
+        "machine": describe_machine(torch.device(_DEVICE))["name"],
         "scores": scores,
     }
 

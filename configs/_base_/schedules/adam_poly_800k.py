@@ -7,6 +7,7 @@
 # (paramwise_cfg).
 optim_wrapper = dict(
     type="OptimWrapper",
+    constructor="MergedGroupsOptimWrapperConstructor",  # few launches on a GPU
     optimizer=dict(
         type="Adam", lr=2.5e-4, betas=(0.9, 0.999), eps=1e-8, weight_decay=4.9e-9
     ),

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import torch
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
+from mmris.engine.compilation import compile_parts
 from mmris.registry import HOOKS
 
 if TYPE_CHECKING:
     from mmengine.runner import Runner
-
-# One for each length of the sentences where a part works word by word, for one
-# expression and for several, for training and evaluation.
-RECOMPILE_LIMIT = 64
 
 
 @HOOKS.register_module()
@@ -91,14 +87,7 @@ class CompileHook(Hook):
         model: Any = runner.model
         if is_model_wrapper(model):
             model = model.module
-        config: Any = torch._dynamo.config
-        config.recompile_limit = max(config.recompile_limit, RECOMPILE_LIMIT)
-        for owner, name in (
-            (model, "encode_image"),
-            (model.text_encoder, "encode"),
-            (model, "decode_text"),
-        ):
-            setattr(owner, name, torch.compile(getattr(owner, name), **self.settings))
+        compile_parts(model, self.settings)
         runner.logger.info(
             "The model is compiled while it runs: the first batches take minutes."
         )

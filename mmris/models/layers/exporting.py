@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+import torch
 from torch._higher_order_ops.scan import scan
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def exporting() -> Iterator[None]:
 
 def is_exporting() -> bool:
     """Whether a model is being exported for any number of words and any size."""
-    return _exporting.get()
+    # Never while torch.compile traces: Dynamo may split its graph at the variable.
+    return not torch.compiler.is_dynamo_compiling() and _exporting.get()
 
 
 def scan_steps(
