@@ -48,6 +48,7 @@ NOT_RUN = {
     "pytest tests/tools -k": "long: they are tests themselves",
     "tools/train_seeds.py": "long: tests/tools/test_train_seeds.py trains two seeds",
     "shnet_to_mmris.py": "weights: its test in tests/tools has small ones",
+    "cefnet_to_mmris.py": "weights: its test in tests/tools has small ones",
     "backbone_to_mmris.py": "weights: its test in tests/tools has small ones",
     "tools/deployment/export.py": "long: tests/deployment exports",
     "score_export.py": "long: it scores a whole split",
@@ -265,11 +266,16 @@ def test_what_a_page_shows_runs(page, reader, tmp_path):
 
 
 @pytest.mark.slow
-def test_recipes_run_with_what_takes_longer(reader, tmp_path):
-    """Among it the export, which needs the extra onnx."""
+@pytest.mark.parametrize("page", ["recipes", "export"])
+def test_pages_run_with_what_takes_longer(page, reader, tmp_path):
+    """The exports, which need the extra onnx."""
     pytest.importorskip("onnxruntime", reason="needs pip install -e '.[onnx]'")
-    page = REPOSITORY / "docs" / "en" / "recipes.md"
-    script = script_of(page, tmp_path, why_never)
+
+    def reason_of(command):
+        return "a test itself" if command.startswith("pytest") else why_never(command)
+
+    path = REPOSITORY / "docs" / "en" / f"{page}.md"
+    script = script_of(path, tmp_path, reason_of)
     assert "\npython tools/deployment/export.py" in script
     code, printed = reader(script)
     assert code == 0, "\n".join(printed.splitlines()[-40:])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .backbone_checkpoint import to_float32
-from .checkpoint_fit import CheckpointFit, compare
+from .released_checkpoint import WORDS, check_fit, renamed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +63,6 @@ _NOT_THERE = {
     "backbone": "frozen in the release, which keeps its weights elsewhere",
     "text_encoder": "words and their GloVe vectors, which the release reads from files",
 }
-_WORDS = ("text_encoder.embedding.weight", "text_encoder._extra_state")
 
 
 @dataclass(frozen=True)
@@ -106,9 +105,9 @@ def convert_shnet(weights: Mapping[str, Tensor], model: nn.Module) -> ConvertedS
     state: dict[str, Tensor] = {}
     left_out = []
     for name, weight in to_float32(plain).items():
-        renamed = _renamed(name, weight)
-        if renamed.keys() <= known.keys():
-            state.update(renamed)
+        ours = _ours(name, weight)
+        if ours.keys() <= known.keys():
+            state.update(ours)
         else:
             left_out.append(name)
     if not state:
@@ -116,11 +115,19 @@ def convert_shnet(weights: Mapping[str, Tensor], model: nn.Module) -> ConvertedS
             "the checkpoint has none of SHNet's names (conv_3x3, sfm, hcam, "
             "aspp_decoder, mask_decoder); give one that SHNet's code wrote"
         )
-    _check(compare(model, state))
+    check_fit(
+        model,
+        state,
+        elsewhere=("backbone.", *WORDS),
+        system="SHNet",
+        remedy="Give a config of the released form, such as "
+        "configs/shnet/shnet-released_dlv3p-r101-lstm_1xb32-113k_refcoco-320.py, with "
+        "the checkpoint's num_layers, ffn_channels and channels",
+    )
     return ConvertedSHNet(state, tuple(left_out), dict(_NOT_THERE))
 
 
-def _renamed(name: str, weight: Tensor) -> dict[str, Tensor]:
+def _ours(name: str, weight: Tensor) -> dict[str, Tensor]:
     """A weight by its new name; the three of a joint one by theirs."""
     joint = _JOINT.match(name)
     if joint is not None:
@@ -129,26 +136,4 @@ def _renamed(name: str, weight: Tensor) -> dict[str, Tensor]:
             f"neck.layers.{joint[1]}.{part}.{joint[2]}": rows.contiguous()
             for part, rows in zip(parts, weight.chunk(3), strict=True)
         }
-    for rules in (_RULES, _NUMBERED):
-        for pattern, replacement in rules:
-            if re.match(pattern, name):
-                name = re.sub(f"^{pattern}", replacement, name)
-                break
-    return {name: weight}
-
-
-def _check(fit: CheckpointFit) -> None:
-    lacking = tuple(
-        name
-        for name in fit.missing
-        if not name.startswith("backbone.") and name not in _WORDS
-    )
-    if not lacking and not fit.reshaped:
-        return
-    wrong = CheckpointFit(fit.total, lacking, (), fit.reshaped)
-    raise ValueError(
-        f"the weights of SHNet are not those of this model: {wrong.differences()}. "
-        "Give a config of the released form, such as "
-        "configs/shnet/shnet-released_dlv3p-r101-lstm_1xb32-113k_refcoco-320.py, with "
-        "the checkpoint's num_layers, ffn_channels and channels"
-    )
+    return {renamed(name, _RULES, _NUMBERED): weight}
