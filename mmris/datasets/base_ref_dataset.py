@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
+import os
 from abc import abstractmethod
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -273,8 +273,10 @@ class BaseRefDataset(BaseDataset):
             record = self._index.record(int(self._positions[image]))
             record["sample_idx"] = image if image >= 0 else self.num_images + image
         if "file_name" in record:
-            folder = Path(self.data_prefix["img_path"])
-            record["img_path"] = str(folder / record.pop("file_name"))
+            # pathlib takes five times as long, for every item.
+            record["img_path"] = os.path.join(
+                self.data_prefix["img_path"], record.pop("file_name")
+            )
         return record
 
     def image_keys(self, image: int) -> tuple[ImageKey, ...]:

@@ -3,6 +3,7 @@
 ``tools/analysis_tools/study.py`` is the program.
 """
 
+from .curves import plot_curves, read_curve
 from .definition import Row, Study, read_study, row_config
 from .plots import plot_study
 from .results import StudyResults, fingerprint, read_results
@@ -14,7 +15,9 @@ __all__ = [
     "StudyResults",
     "comparisons",
     "fingerprint",
+    "plot_curves",
     "plot_study",
+    "read_curve",
     "read_results",
     "read_study",
     "row_config",

@@ -25,7 +25,8 @@ class StudyResults:
     Attributes:
         path: The file.
         runs: By name of the row and seed, an object with ``config_sha256``, ``seconds``
-            of training, ``machine`` and ``scores`` (by split and metric, in percent).
+            of training, ``machine``, ``curve`` (iterations and training losses) and
+            ``scores`` (by split and metric, in percent).
     """
 
     path: Path

@@ -9,6 +9,8 @@ from mmris.registry import MODELS
 from mmris.studies import (
     comparisons,
     fingerprint,
+    plot_curves,
+    read_curve,
     read_results,
     read_study,
     row_config,
@@ -154,6 +156,29 @@ def test_tables_have_means_deviations_and_verdicts(tmp_path):
     results.add("narrow", 1, run_of(40.0))
     (line,) = comparisons(study, results, "val")
     assert line == "narrow against plain: -1.0 mIoU, error bars not apart"
+
+
+def test_curves_are_of_all_logs_of_a_run(tmp_path):
+    for folder, steps in (("1_first", [10, 20, 30]), ("2_resumed", [30, 40])):
+        log = tmp_path / folder / "vis_data" / "scalars.json"
+        log.parent.mkdir(parents=True)
+        lines = [json.dumps({"loss": 1 / step, "step": step}) for step in steps]
+        log.write_text("\n".join([*lines, json.dumps({"mIoU": 3, "step": 40})]))
+    curve = read_curve(tmp_path)
+    assert curve == [(10, 0.1), (20, 0.05), (30, 0.0333), (40, 0.025)]
+    assert read_curve(tmp_path, points=2) == [(20, 0.075), (40, 0.0292)]
+    assert read_curve(tmp_path / "1_first") == []
+
+
+def test_curves_are_drawn_of_rows_that_have_some(tmp_path):
+    study = read_study(write(tmp_path))
+    results = read_results(tmp_path / "results.json")
+    assert not plot_curves(study, results, tmp_path / "curves.png")
+    results.add("plain", 0, {**run_of(50), "curve": [(1, 0.5), (2, 0.4)]})
+    results.add("plain", 1, {**run_of(50), "curve": [(1, 0.7), (2, 0.2)]})
+    results.add("narrow", 0, run_of(40))
+    assert plot_curves(study, results, tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").stat().st_size > 1000
 
 
 def test_a_run_of_another_config_is_refused(tmp_path):

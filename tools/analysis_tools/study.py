@@ -34,7 +34,9 @@ from mmris.studies import (
     StudyResults,
     comparisons,
     fingerprint,
+    plot_curves,
     plot_study,
+    read_curve,
     read_results,
     read_study,
     row_config,
@@ -141,6 +143,7 @@ def train_and_test(
         "config_sha256": fingerprint(config),
         "seconds": round(seconds, 1),
         "machine": describe_machine(torch.device(_DEVICE))["name"],
+        "curve": read_curve(folder),
         "scores": scores,
     }
 
@@ -213,6 +216,11 @@ def section(file: str, page: Path | None) -> str:
             picture.parent.mkdir(parents=True, exist_ok=True)
             plot_study(study, results, split, picture)
             blocks.append(f"![{study.title}]({picture.relative_to(page.parent)})")
+    if page is not None:
+        picture = page.parent / "images" / f"study_{Path(file).stem}_losses.png"
+        if plot_curves(study, results, picture):
+            name = picture.relative_to(page.parent)
+            blocks.append(f"![Training losses: {study.title}]({name})")
     return "\n\n".join(blocks)
 
 
