@@ -113,3 +113,13 @@ def test_a_seeded_bug_is_seen(bug):
     module.load_state_dict(plain.state_dict())
     maps = [value.requires_grad_() for value in make_maps()]
     assert not agrees(module(*maps), literally(plain, *maps), maps)
+
+
+@pytest.mark.parametrize("affinity_norm", [True, False])
+def test_it_compiles_to_one_graph(affinity_norm):
+    """Older versions of PyTorch gave up where the graph was split at every grid."""
+    block = make_module(affinity_norm=affinity_norm)
+    maps = torch.randn(2, 2, SMALL["channels"], 7, 5, dtype=torch.float64)
+    torch.compiler.reset()
+    compiled = torch.compile(block, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(*maps), block(*maps))
