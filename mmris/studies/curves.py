@@ -77,7 +77,7 @@ def plot_curves(study: Study, results: StudyResults, path: Path) -> bool:
         )
     panel.set_xlabel("iteration")
     panel.set_ylabel("training loss, mean of seeds")
-    panel.set_ylim(bottom=0)
+    panel.set_yscale("log")  # losses have different terms, and more or fewer
     figure.legend(loc="outside right upper", fontsize="small")
     figure.savefig(path, dpi=100)
     return True

@@ -2,6 +2,7 @@
 
 import json
 import statistics
+import time
 
 import pytest
 
@@ -242,3 +243,21 @@ def test_runs_are_made_once_and_scored(tool, tmp_path, monkeypatch, capsys):
 def test_nothing_to_do_is_a_line(tool, capsys):
     assert tool.main([]) == 2
     assert "give the file of a study" in capsys.readouterr().err
+
+
+def test_a_run_is_kept_as_soon_as_it_is_done(tool, tmp_path, monkeypatch):
+    """Though one that began before it is not, which may be cut off."""
+    path = write(tmp_path, seeds=[0])
+    file = tmp_path / "widths.results.json"
+
+    def train_and_test(study, row, seed, folder):
+        until = time.monotonic() + 20
+        while row.name == "plain" and not file.exists():
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        return run_of(50.0, fingerprint(row_config(study, row)))
+
+    monkeypatch.setattr(tool, "train_and_test", train_and_test)
+    words = [str(path), "--work-dir", str(tmp_path / "runs"), "--jobs", "2"]
+    assert tool.main(words) == 0
+    assert list(json.loads(file.read_text())["runs"]) == ["narrow", "plain"]

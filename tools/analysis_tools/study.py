@@ -21,7 +21,7 @@ import re
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -183,7 +183,9 @@ def run_study(args: argparse.Namespace, study: Study, results: StudyResults) -> 
         )
 
     with ThreadPoolExecutor(max_workers=args.jobs) as pool:
-        for row, seed, run in pool.map(make, missing):
+        # As they come: a run that is done is kept though one before it is not.
+        for made in as_completed([pool.submit(make, entry) for entry in missing]):
+            row, seed, run = made.result()
             if isinstance(run, dict):
                 results.add(row.name, seed, run)
                 first = {split: found["mIoU"] for split, found in run["scores"].items()}
@@ -210,7 +212,9 @@ def section(file: str, page: Path | None) -> str:
     ]
     for split in study.splits:
         blocks += [f"On {split}:", study_table(study, results, split)]
-        blocks += [f"* {line}." for line in comparisons(study, results, split)]
+        blocks.append(
+            "\n".join(f"* {line}." for line in comparisons(study, results, split))
+        )
         if page is not None:
             picture = page.parent / "images" / f"study_{Path(file).stem}_{split}.png"
             picture.parent.mkdir(parents=True, exist_ok=True)
