@@ -69,7 +69,7 @@ def test_with_words_the_result_is_a_whole_model(program, files, capsys):
 def test_without_words_it_says_so(program, files, capsys):
     assert run(program, files) == 0
     printed = capsys.readouterr().out
-    assert "left out: textmodel.embedding.weight" in printed
+    assert "left out: textmodel.embedding.weight, its words are not known" in printed
     assert "set model.text_encoder.vocabulary" in printed
     state = torch.load(files / "out.pth", weights_only=True)["state_dict"]
     assert not any("embedding" in name or "_extra_state" in name for name in state)

@@ -66,7 +66,9 @@ def convert(args: argparse.Namespace) -> int:
     write_converted(args.out, "CEFNet", state)
     print(f"{args.out}: {len(converted.state)} weights of CEFNet")
     for name in converted.left_out:
-        print(f"left out: {name}")
+        known = not name.startswith("textmodel.embedding.")
+        reason = "the model has no such part" if known else "its words are not known"
+        print(f"left out: {name}, {reason}")
     if has_words(model):
         print(f"words: {len(model.text_encoder.vocabulary)} entries of the config")
     else:
