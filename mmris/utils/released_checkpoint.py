@@ -18,6 +18,7 @@ from .atomic_files import write_atomically
 from .checkpoint import load_checkpoint_file
 from .checkpoint_fit import CheckpointFit, compare, state_of
 from .config_overrides import KeyValueAction
+from .quiet_log import quiet_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -85,7 +86,8 @@ def build_bare_model(cfg: Config) -> nn.Module:
     cfg.model.backbone.init_cfg = None
     model: nn.Module = MODELS.build(cfg.model)
     encoder: Any = model.text_encoder
-    encoder.init_weights()  # reads the vectors of the words
+    with quiet_log():
+        encoder.init_weights()  # reads the vectors of the words
     return model
 
 
