@@ -105,7 +105,7 @@ def training_passes(
         model: In training mode, in the mode's memory format.
         batch: Likewise.
         optimizer: Of the model.
-        mode: How to run it; compiled is the whole, not the backbone alone.
+        mode: How to run it; the backbone alone is not compiled.
         device: Where it lives.
 
     Returns:

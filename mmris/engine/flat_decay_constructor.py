@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mmengine.optim import DefaultOptimWrapperConstructor
-
-from mmris.engine.merged_groups_constructor import merge_groups
 from mmris.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
-if TYPE_CHECKING:
-    from torch import nn
+from .merged_groups_constructor import MergedGroupsOptimWrapperConstructor
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
-class FlatDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
+class FlatDecayOptimWrapperConstructor(MergedGroupsOptimWrapperConstructor):
     """MMEngine's, whose ``flat_decay_mult`` also holds for parts with own rates.
 
     ``paramwise_cfg.flat_decay_mult`` multiplies the weight decay of all parameters of
@@ -30,34 +26,16 @@ class FlatDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     No paper.
     """
 
-    def __init__(
-        self,
-        optim_wrapper_cfg: dict[str, Any],
-        paramwise_cfg: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__(optim_wrapper_cfg, paramwise_cfg)
-
-    def add_params(
-        self,
-        params: list[dict[str, Any]],
-        module: nn.Module,
-        prefix: str = "",
-        is_dcn_module: float | None = None,
-    ) -> None:
-        """Add the parameters of a module and of those in it.
+    def adjust(self, params: list[dict[str, Any]]) -> None:
+        """Multiply the decay of parameters of one dimension.
 
         Args:
-            params: Groups to add to.
-            module: The module.
-            prefix: Its name; empty for the model.
-            is_dcn_module: Whether it is in a deformable convolution, as in MMEngine.
+            params: One group a parameter, changed in place.
         """
-        super().add_params(params, module, prefix, is_dcn_module)
         factor = self.paramwise_cfg.get("flat_decay_mult")
-        if prefix:
+        if factor is None or self.base_wd is None:
             return
-        for group in params if factor is not None and self.base_wd is not None else ():
+        for group in params:
             (parameter,) = group["params"]
             if parameter.ndim == 1 and "decay_mult" not in group:
                 group["weight_decay"] = self.base_wd * factor
-        params[:] = merge_groups(params)

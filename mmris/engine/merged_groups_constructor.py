@@ -52,7 +52,15 @@ class MergedGroupsOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         """
         super().add_params(params, module, prefix, is_dcn_module)
         if not prefix:
+            self.adjust(params)
             params[:] = merge_groups(params)
+
+    def adjust(self, params: list[dict[str, Any]]) -> None:
+        """Change settings before groups are merged; here nothing.
+
+        Args:
+            params: One group a parameter, changed in place.
+        """
 
 
 def merge_groups(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:

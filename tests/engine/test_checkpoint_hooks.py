@@ -58,6 +58,7 @@ def make_runner(tmp_path):
         if by_epoch:
             loop = {"type": "EpochBasedTrainLoop", "max_epochs": max_iters}
         loop["val_interval"] = options.pop("val_interval", 3)
+        rules = options.pop("rules", {})
         data = DataLoader([{"inputs": torch.ones(1)}] * 4, batch_size=1)
         if scores:
             options["val_dataloader"] = DataLoader([{"inputs": torch.ones(1)}] * 4)
@@ -68,7 +69,7 @@ def make_runner(tmp_path):
             work_dir=str(tmp_path / "run"),
             train_dataloader=data,
             train_cfg=loop,
-            optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.1}},
+            optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.1}, **rules},
             default_hooks={
                 "checkpoint": {"type": "AtomicCheckpointHook", **settings},
                 "logger": {"type": "LoggerHook", "interval": 100},
@@ -267,6 +268,17 @@ def test_checkpoints_of_other_models_are_refused(make_runner, tmp_path):
     foreign = str(tmp_path / "foreign.pth")
     with pytest.raises(ValueError, match=r"foreign.pth has only 0 of the 4 weights"):
         make_runner(load_from=foreign).train()
+
+
+def test_an_optimizer_with_other_groups_is_refused(make_runner, tmp_path):
+    make_runner(max_iters=2).train()
+    last = str(tmp_path / "run" / "iter_2.pth")
+    rules = {"paramwise_cfg": {"custom_keys": {"other": {"lr_mult": 2.0}}}}
+    message = r"iter_2.pth: its optimizer has 1 groups .* that of the config 4, .*"
+    with pytest.raises(ValueError, match=f"{message}optim_wrapper.constructor"):
+        make_runner(rules=rules, resume=True, load_from=last).train()
+    # Weights alone have no groups.
+    make_runner(rules=rules, load_from=last).train()
 
 
 def test_testing_wants_all_weights(make_runner, tmp_path):

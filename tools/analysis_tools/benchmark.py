@@ -7,8 +7,9 @@ median of the ratios within a round. Calls before the first round are not counte
 is compilation. Every mode's logits are compared with those of the plain path: one
 forward a sentence, float32 without TensorFloat-32, not compiled.
 
-The backbone alone is always measured beside the whole. Compiled, the whole is and the
-backbone alone is not. Training is an iteration with the config's losses and optimizer.
+The backbone alone is always measured beside the whole. Compiled, the whole is, as by
+compile=True in its config, and the backbone alone is not. Training is an iteration with
+the config's losses and optimizer.
 MB are 10^6 bytes: on a GPU of its allocator, on a CPU of the process (Linux only), and
 beyond what was there before the call. A multiplication and an addition are two FLOP.
 

@@ -21,7 +21,7 @@ from mmris.registry import TRANSFORMS
 # Formats in which Pillow gives 16-bit pixels as 32-bit integers of the same range.
 _FORMATS_OF_16_BITS = ("PNG", "PPM")
 _BACKGROUND = (255, 255, 255)
-# The marker that ends every complete JPEG.
+# The markers that every complete JPEG begins and ends with.
 _START_OF_JPEG, _END_OF_JPEG = b"\xff\xd8\xff", b"\xff\xd9"
 _START_OF_SEGMENT = 0xFF
 # Of the segment that says how large a picture is: its beginning, as far as the number
@@ -170,6 +170,7 @@ def _open(content: bytes, name: str) -> Image.Image:
 
 def _content(path: str | Path) -> bytes:
     try:
+        # For every item of a dataset: MMEngine's search for a backend takes longer.
         if "://" in str(path):
             content: bytes = fileio.get(path)
         else:
