@@ -4,10 +4,12 @@ from types import SimpleNamespace
 
 import torch
 from mmengine.config import Config
+from mmengine.optim import OptimWrapper
 from mmengine.runner.checkpoint import _load_checkpoint
 from torch import nn
+from torch.optim import SGD
 
-from mmris.engine import AtomicCheckpointHook, ExactResumeHook
+from mmris.engine import AtomicCheckpointHook, CheckpointFitHook, ExactResumeHook
 from mmris.models.text_encoders import EmbeddingTextEncoder
 from mmris.utils import check_fit, load_checkpoint_file
 from mmris.utils.atomic_files import AtomicLocalBackend
@@ -84,6 +86,23 @@ def other_vocabulary(folder):
 @error("Fine-tuning starts from a checkpoint of something else")
 def wrong_start(folder):
     check_start(nn.Linear(1, 1), {"conv.weight": torch.ones(1)}, source="a.pth")
+
+
+@error("`--resume` names a training with other groups of parameters")
+def other_groups(folder):
+    model = nn.Linear(1, 1)
+    runner = SimpleNamespace(
+        model=model,
+        optim_wrapper=OptimWrapper(SGD(model.parameters(), lr=0.1)),
+        _load_from="a.pth",
+        _resume=True,
+        _train_loop={},
+    )
+    groups = [{"params": [0]}, {"params": [1]}]
+    CheckpointFitHook().after_load_checkpoint(
+        runner,
+        {"state_dict": model.state_dict(), "optimizer": {"param_groups": groups}},
+    )
 
 
 @error("`--resume` names weights without the state of a training")
