@@ -124,6 +124,9 @@ class BaseRefDataset(BaseDataset):
             lazy_init=lazy_init,
         )
 
+    # For SeededItems: __getitem__ seeds all generators for its draw.
+    seeds_items = True
+
     @abstractmethod
     def load_data_list(self) -> list[dict[str, Any]]:
         """Read the records, one an image."""
@@ -143,8 +146,9 @@ class BaseRefDataset(BaseDataset):
         """The files and options that decide the records, for an index of them.
 
         A subclass that gives them promises that nothing else changes what
-        :meth:`load_data_list` gives, and that its records have a ``file_name`` and are
-        made of what JSON knows.
+        :meth:`load_data_list` gives, that its records have a ``file_name`` and are made
+        of what JSON knows, and that no ``load_image`` of its own needs their
+        ``segmentations``, which are decoded later.
 
         Returns:
             None if no index is to be made, or if a file is missing, so that
@@ -170,7 +174,8 @@ class BaseRefDataset(BaseDataset):
 
     def _count_records(self) -> tuple[np.ndarray, np.ndarray]:
         """References of each record, and sentences of each reference."""
-        groups = [self.record(image)["references"] for image in range(self.num_images)]
+        images = range(self.num_images)
+        groups = [self._folded_record(image)["references"] for image in images]
         references = [len(group) for group in groups]
         sentences = [len(entry["sentences"]) for group in groups for entry in group]
         return np.asarray(references, np.int64), np.asarray(sentences, np.int64)
@@ -267,10 +272,17 @@ class BaseRefDataset(BaseDataset):
         Args:
             image: Its position, from 0 to ``num_images - 1``.
         """
+        record = self._folded_record(image)
+        for entry in record["references"]:
+            entry["segmentations"] = self._unfolded(entry["segmentations"])
+        return record
+
+    def _folded_record(self, image: int) -> dict[str, Any]:
+        """The record, ``segmentations`` being what :meth:`_unfolded` takes."""
         if self._index is None:
             record: dict[str, Any] = super().get_data_info(image)
         else:
-            record = self._index.record(int(self._positions[image]))
+            record = self._index.folded_record(int(self._positions[image]))
             record["sample_idx"] = image if image >= 0 else self.num_images + image
         if "file_name" in record:
             # pathlib takes five times as long, for every item.
@@ -278,6 +290,10 @@ class BaseRefDataset(BaseDataset):
                 self.data_prefix["img_path"], record.pop("file_name")
             )
         return record
+
+    def _unfolded(self, segmentations: Any) -> Any:
+        index = self._index
+        return segmentations if index is None else index.unfolded(segmentations)
 
     def image_keys(self, image: int) -> tuple[ImageKey, ...]:
         """Names of a picture that mean the same in every dataset.
@@ -291,7 +307,7 @@ class BaseRefDataset(BaseDataset):
             Pairs of a collection and the picture's number or path in it, one or more: a
             picture of Visual Genome may be COCO's as well.
         """
-        record = self.record(image)
+        record = self._folded_record(image)
         keys = tuple((name, number) for name, number in record.get("image_keys", ()))
         return keys or (file_key(record["img_path"]),)
 
@@ -314,7 +330,7 @@ class BaseRefDataset(BaseDataset):
     def sentences(self) -> Iterator[str]:
         """All sentences of the dataset, to build a vocabulary from."""
         for image in range(self.num_images):
-            for reference in self.record(image)["references"]:
+            for reference in self._folded_record(image)["references"]:
                 for sentence in reference["sentences"]:
                     yield sentence["text"]
 
@@ -328,7 +344,7 @@ class BaseRefDataset(BaseDataset):
             idx: The item.
         """
         image, reference, sentence = (int(value) for value in self._items[idx])
-        record = self.record(image)
+        record = self._folded_record(image)
         references = record["references"]
         pairs = [
             (r, s)
@@ -363,7 +379,9 @@ class BaseRefDataset(BaseDataset):
             ann_ids=[list(entry["ann_ids"]) for entry in references],
             category_ids=[entry["category_id"] for entry in references],
             num_distractors=[distractors[reference] for reference, _ in pairs],
-            segmentations=[record["references"][r]["segmentations"] for r in used],
+            segmentations=[
+                self._unfolded(record["references"][r]["segmentations"]) for r in used
+            ],
             mask_index=np.asarray([used.index(r) for r, _ in pairs], dtype=np.int64),
         )
         image = self.load_image(record)
@@ -378,8 +396,9 @@ class BaseRefDataset(BaseDataset):
             return self.pipeline(self.get_data_info(idx))
         draw = current_draw()
         if draw is None:  # not one of a training
-            draw = Draw(idx % len(self), int(self._visits[idx]))
-            self._visits[idx] += 1
+            visits = self._visits.numpy()  # by itself torch takes 0.1 ms for these two
+            draw = Draw(idx % len(self), int(visits[idx]))
+            visits[idx] += 1
         with seeded_random_state(self.seed, *draw):
             return self.pipeline(self.get_data_info(idx))
 

@@ -106,6 +106,8 @@ class VisitSampler(Sampler[int]):
 class SeededItems:
     """Takes the items of a batch, each with generators seeded for it.
 
+    A dataset with a true ``seeds_items`` does that itself.
+
     Args:
         dataset: The dataset.
         seed: Start of the random numbers, for datasets that have none of their own.
@@ -129,6 +131,8 @@ class SeededItems:
         draw = Draw(int(index), index.visit)
         token = _current.set(draw)
         try:
+            if getattr(self.dataset, "seeds_items", False):
+                return self.dataset[draw.item]
             with seeded_random_state(self.seed, *draw):
                 return self.dataset[draw.item]
         finally:

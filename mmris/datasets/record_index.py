@@ -13,7 +13,9 @@ The block, all numbers int64, little-endian::
     D bytes      the records, each a JSON document
 
 Mapped into memory, the file is shared by all processes that read it, and a record is
-decoded when it is asked for. Nothing in it can run: it holds numbers and JSON.
+decoded when it is asked for. Its ``segmentations``, most of it and needed of few
+references at a time, are strings that hold JSON. Nothing in the file can run: it holds
+numbers and JSON.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-MAGIC = b"mmris index 1\n\0\0"
+MAGIC = b"mmris index 2\n\0\0"
 KEY_LENGTH = 32
 _DIGEST = slice(len(MAGIC), len(MAGIC) + 32)
 _KEY = slice(_DIGEST.stop, _DIGEST.stop + KEY_LENGTH)
@@ -99,7 +101,7 @@ class RecordIndex:
             records: Records of :class:`BaseRefDataset` made of what JSON knows.
             key: What they were made of, 32 bytes.
         """
-        documents = [json.dumps(record, separators=(",", ":")) for record in records]
+        documents = [_to_json(_folded(record)) for record in records]
         bounds = np.cumsum([0, *map(len, documents)])
         references = [record["references"] for record in records]
         sentences = [len(entry["sentences"]) for group in references for entry in group]
@@ -158,17 +160,54 @@ class RecordIndex:
         Raises:
             ValueError: The document is no record of that image.
         """
+        record = self.folded_record(position)
+        for entry in record["references"]:
+            entry["segmentations"] = self.unfolded(entry["segmentations"])
+        return record
+
+    def folded_record(self, position: int) -> dict[str, Any]:
+        """Decode a record but for its ``segmentations``.
+
+        Args:
+            position: From 0 on.
+
+        Returns:
+            The record, with strings for :meth:`unfolded` as ``segmentations``.
+
+        Raises:
+            ValueError: The document is no record of that image.
+        """
         start, stop = self._bounds[position], self._bounds[position + 1]
-        try:
-            record = json.loads(self._documents[start:stop].tobytes())
-        except (ValueError, RecursionError):
-            record = None
+        record = self._from_json(self._documents[start:stop].tobytes())
         if (
             not isinstance(record, dict)
             or record.get("image_id") != self.image_ids[position]
         ):
-            raise ValueError(f"{self.path} is damaged. Delete it; it is made anew then")
+            raise self._damaged()
         return record
+
+    def unfolded(self, segmentations: str) -> list[Any]:
+        """Decode what a folded record has as the ``segmentations`` of a reference.
+
+        Args:
+            segmentations: The string.
+
+        Raises:
+            ValueError: It is none that holds a list.
+        """
+        decoded = self._from_json(segmentations)
+        if not isinstance(decoded, list):
+            raise self._damaged()
+        return decoded
+
+    def _from_json(self, document: str | bytes) -> Any:
+        try:
+            return json.loads(document)
+        except (ValueError, TypeError, RecursionError):
+            raise self._damaged() from None
+
+    def _damaged(self) -> ValueError:
+        return ValueError(f"{self.path} is damaged. Delete it; it is made anew then")
 
     def counts(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Numbers of references and sentences of some records.
@@ -229,3 +268,15 @@ def digest_of(file: BinaryIO) -> bytes:
     while chunk := file.read(_CHUNK):
         digest.update(chunk)
     return digest.digest()
+
+
+def _folded(record: dict[str, Any]) -> dict[str, Any]:
+    references = [
+        {**entry, "segmentations": _to_json(entry["segmentations"])}
+        for entry in record["references"]
+    ]
+    return {**record, "references": references}
+
+
+def _to_json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))

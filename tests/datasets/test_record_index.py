@@ -168,6 +168,22 @@ def test_a_document_that_is_no_record_is_refused(path, document):
     assert opened.record(1)["image_id"] == -3
 
 
+def test_segmentations_are_decoded_when_they_are_wanted(records, index):
+    folded = index.folded_record(1)
+    for entry, expected in zip(
+        folded["references"], records[1]["references"], strict=True
+    ):
+        assert isinstance(entry["segmentations"], str)
+        assert index.unfolded(entry.pop("segmentations")) == expected["segmentations"]
+        assert entry == {k: v for k, v in expected.items() if k != "segmentations"}
+
+
+@pytest.mark.parametrize("text", ["", "[1", "{}", "[" * 100_000, None, 3])
+def test_segmentations_that_are_none_are_refused(index, text):
+    with pytest.raises(ValueError, match=r"is damaged. Delete it"):
+        index.unfolded(text)
+
+
 def test_another_process_maps_the_file_by_itself(path, records):
     sent = pickle.dumps(RecordIndex.open(path))
     assert len(sent) < 1000
@@ -196,5 +212,10 @@ def test_copies_share_the_block(index):
 
 
 def test_documents_are_readable_json(index, records):
-    text = index.block[-len(json.dumps(records[-1], separators=(",", ":"))) :]
-    assert json.loads(text.tobytes()) == records[-1]
+    folded = index.folded_record(2)
+    text = index.block[-len(json.dumps(folded, separators=(",", ":"))) :]
+    document = json.loads(text.tobytes())
+    assert document == folded
+    for entry in document["references"]:
+        entry["segmentations"] = json.loads(entry["segmentations"])
+    assert document == records[2]
