@@ -6,10 +6,12 @@
 from .curves import plot_curves, read_curve
 from .definition import Row, Study, read_study, row_config
 from .plots import plot_study
+from .published import Published, published_scores
 from .results import StudyResults, fingerprint, read_results
 from .tables import comparisons, study_table
 
 __all__ = [
+    "Published",
     "Row",
     "Study",
     "StudyResults",
@@ -17,6 +19,7 @@ __all__ = [
     "fingerprint",
     "plot_curves",
     "plot_study",
+    "published_scores",
     "read_curve",
     "read_results",
     "read_study",

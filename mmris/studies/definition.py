@@ -12,9 +12,11 @@ from mmengine.config import Config
 
 from mmris.utils.config import load_config
 from mmris.utils.config_options import shorten_schedule
+from mmris.utils.model_index import DATASETS
 from mmris.utils.tiny_config import make_tiny
 
-_STUDY_KEYS = {"title", "iterations", "seeds", "splits", "changes", "parts", "rows"}
+_OPTIONAL = {"changes", "parts", "paper"}
+_STUDY_KEYS = {"title", "iterations", "seeds", "splits", "rows", *_OPTIONAL}
 _ROW_KEYS = {"name", "config", "tiny", "parts", "changes", "against"}
 
 
@@ -29,6 +31,7 @@ class Row:
         changes: Values by dotted key. A dict takes the place of what was there, it is
             not merged into it; None takes a part out.
         against: Name of the row that it shall be better than, or None.
+        as_published: Whether only what the study changes for all rows is changed.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Row:
     tiny: bool
     changes: dict[str, Any]
     against: str | None
+    as_published: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class Study:
         seeds: Of every row.
         splits: That every run is scored on.
         rows: What is compared.
+        paper: The dataset of which papers print numbers for rows, as the metafiles name
+            it; None for none.
     """
 
     title: str
@@ -55,6 +61,7 @@ class Study:
     seeds: tuple[int, ...]
     splits: tuple[str, ...]
     rows: tuple[Row, ...]
+    paper: str | None = None
 
     def row(self, name: str) -> Row:
         """The row of a name.
@@ -89,7 +96,7 @@ def read_study(path: str | Path) -> Study:
         content = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{file} is no JSON: {error}. Correct it") from None
-    _check_keys(content, _STUDY_KEYS, {"changes", "parts"}, f"{file}")
+    _check_keys(content, _STUDY_KEYS, _OPTIONAL, f"{file}")
     rows = [
         _read_row(entry, content, file, f"{file}, rows[{number}]")
         for number, entry in enumerate(content["rows"])
@@ -100,6 +107,7 @@ def read_study(path: str | Path) -> Study:
         tuple(content["seeds"]),
         tuple(content["splits"]),
         tuple(rows),
+        content.get("paper"),
     )
     _check(study, file)
     return study
@@ -124,6 +132,7 @@ def _read_row(entry: Any, content: dict[str, Any], file: Path, place: str) -> Ro
         bool(entry.get("tiny", False)),
         changes | entry.get("changes", {}),
         entry.get("against"),
+        as_published=not entry.get("changes") and not entry.get("parts"),
     )
 
 
@@ -155,6 +164,11 @@ def _check(study: Study, file: Path) -> None:
     ):
         if not values or not all(type(value) is int and value >= 0 for value in values):
             raise ValueError(f"{file}: {key} is {values!r}; give whole numbers")
+    if study.paper is not None and study.paper not in DATASETS:
+        raise ValueError(
+            f"{file}: paper is {study.paper!r}; papers have numbers of "
+            f"{', '.join(map(repr, DATASETS))}"
+        )
     if not study.splits or not names:
         raise ValueError(f"{file} has no splits or no rows; name one of each at least")
 

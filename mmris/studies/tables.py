@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mmris.benchmark.tables import markdown
 
+from .published import published_scores
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from mmris.utils.model_index import Score
 
     from .definition import Study
     from .results import StudyResults
@@ -81,6 +85,8 @@ def summary(
 def study_table(study: Study, results: StudyResults, split: str) -> str:
     """A row for each row of the study, with means and deviations over the seeds.
 
+    What the papers print for it stands beside it, if the study asks for that.
+
     Args:
         study: The study.
         results: Its results.
@@ -93,7 +99,18 @@ def study_table(study: Study, results: StudyResults, split: str) -> str:
         cells = ["" if value is None else str(value) for value in found]
         rows.append([row.name, str(len(results.scores(row.name, split))), *cells])
     kinds = [metric.partition("_")[2] or OVERALL for metric in metrics]
-    return markdown(["", "seeds", *kinds], rows)
+    titles = ["", "seeds", *kinds]
+    if study.paper is not None:
+        titles.append(f"paper, {study.paper}")
+        published = published_scores(study)
+        for row, cells in zip(study.rows, rows, strict=True):
+            entry = published.get(row.name)
+            cells.append(_published_text(entry.score) if entry else "")
+    return markdown(titles, rows)
+
+
+def _published_text(score: Score) -> str:
+    return f"{score.value:.1f} {score.metric} {score.split}"
 
 
 def comparisons(study: Study, results: StudyResults, split: str) -> list[str]:
@@ -103,8 +120,14 @@ def comparisons(study: Study, results: StudyResults, split: str) -> list[str]:
         study: The study.
         results: Its results.
         split: The split.
+
+    Returns:
+        The sentences; where a study has the papers' numbers, one more on how often the
+        better of two is the same here and there.
     """
     lines = []
+    agreed = []
+    published = published_scores(study)
     for row in study.rows:
         if row.against is None:
             continue
@@ -112,11 +135,18 @@ def comparisons(study: Study, results: StudyResults, split: str) -> list[str]:
         other = summary(results, row.against, split, OVERALL)
         if one is None or other is None:
             continue
+        gain = one.mean - other.mean
         apart = one.mean - one.deviation > other.mean + other.deviation
         error_bars = "" if min(one.seeds, other.seeds) < 2 else ", error bars "
         error_bars += ("apart" if apart else "not apart") if error_bars else ""
+        line = f"{row.name} against {row.against}: {gain:+.1f} mIoU{error_bars}"
+        entry = published.get(row.name)
+        if entry is not None and entry.gain is not None:
+            line += f"; in the paper {entry.gain:+.1f} {entry.score.metric}"
+            agreed.append((gain > 0) == (entry.gain > 0))
+        lines.append(line)
+    if agreed:
         lines.append(
-            f"{row.name} against {row.against}: {one.mean - other.mean:+.1f} mIoU"
-            f"{error_bars}"
+            f"{sum(agreed)} of {len(agreed)} comparisons come out as in the paper"
         )
     return lines

@@ -11,6 +11,7 @@ from mmris.studies import (
     comparisons,
     fingerprint,
     plot_curves,
+    published_scores,
     read_curve,
     read_results,
     read_study,
@@ -79,6 +80,18 @@ def test_all_rows_of_our_studies_are_models(path):
         assert config.param_scheduler[-1]["end"] == study.iterations
 
 
+def test_rows_of_the_ablations_differ_in_what_the_paper_changes():
+    """And not in their backbones, which would be compared then."""
+    study = read_study(REPOSITORY / "docs/en/studies/ablations.json")
+    published = published_scores(study)
+    backbones = {row.name: row_config(study, row).model.backbone for row in study.rows}
+    for row in study.rows:
+        assert row.as_published
+        if row.against is not None:
+            assert published[row.name].gain is not None, row.name
+            assert backbones[row.name] == backbones[row.against], row.name
+
+
 def test_rows_share_parts_and_can_be_made_small(tmp_path):
     parts = {"narrow": {"model.backbone.base_channels": 8, "train_cfg.val_begin": 2}}
     large = "configs/cmpc/cmpc-res5-ep_r101-lstm_1xb1-800k_refcoco-320.py"
@@ -122,6 +135,7 @@ def test_changes_replace_and_take_out(tmp_path):
         ({"epochs": 3}, "key 'epochs'"),
         ({"seeds": []}, "seeds is"),
         ({"iterations": "many"}, "iterations is"),
+        ({"paper": "RefCOCO"}, r"paper is 'RefCOCO'; papers have .*'RefCOCO \(unc\)'"),
         ({"rows": [{"name": "a"}]}, r"rows\[0\] has no 'config'"),
         ({"rows": [CONTENT["rows"][1]]}, "against 'plain', which is no row"),
         ({"rows": [CONTENT["rows"][0]] * 2}, "names two rows"),
@@ -157,6 +171,45 @@ def test_tables_have_means_deviations_and_verdicts(tmp_path):
     results.add("narrow", 1, run_of(40.0))
     (line,) = comparisons(study, results, "val")
     assert line == "narrow against plain: -1.0 mIoU, error bars not apart"
+
+
+def test_numbers_of_the_papers_stand_beside_ours(tmp_path):
+    names = {
+        "none": "cmsa/cmsa-res5-none_r101-embedding_1xb1-800k_refcoco-320",
+        "attention": "cmsa/cmsa-res5_r101-embedding_1xb1-800k_refcoco-320",
+        "no alignment": "jmceln/jmceln-nopan_clip-r101_1xb20-127k_refcoco-416",
+        "alignment": "jmceln/jmceln_clip-r101_1xb20-127k_refcoco-416",
+    }
+    rows = [
+        {"name": name, "config": f"configs/{file}.py"} for name, file in names.items()
+    ]
+    rows[1]["against"] = "none"
+    rows[3]["against"] = "no alignment"
+    rows.append({"name": "plain", "config": CONFIG, "against": "none"})
+    rows.append({**rows[0], "name": "mine", "changes": {"model.backbone.depth": 50}})
+    study = read_study(write(tmp_path, rows=rows, paper="RefCOCO (unc)"))
+    published = published_scores(study)
+    assert list(published) == list(names)
+    assert published["none"].gain is None
+    assert published["attention"].gain == pytest.approx(50.12 - 45.63)
+    # The paper's first number for it is on val, where the other row has none.
+    score = published["alignment"].score
+    assert (score.metric, score.split, score.value) == ("mIoU", "testB", 70.43)
+
+    results = read_results(tmp_path / "widths.results.json")
+    for row, miou in zip(study.rows, (50, 60, 50, 40, 30, 20), strict=True):
+        results.add(row.name, 0, run_of(miou))
+    lines = study_table(study, results, "val").splitlines()
+    assert lines[0] == "|  | seeds | mIoU | place | paper, RefCOCO (unc) |"
+    assert lines[3].endswith("| 30.0 | 50.1 oIoU val |")
+    assert lines[6].endswith("| 15.0 |  |")
+    assert comparisons(study, results, "val") == [
+        "attention against none: +10.0 mIoU; in the paper +4.5 oIoU",
+        f"alignment against no alignment: -10.0 mIoU; in the paper "
+        f"{published['alignment'].gain:+.1f} mIoU",
+        "plain against none: -20.0 mIoU",
+        "1 of 2 comparisons come out as in the paper",
+    ]
 
 
 def test_curves_are_of_all_logs_of_a_run(tmp_path):
