@@ -8,7 +8,7 @@ from .definition import Row, Study, read_study, row_config
 from .plots import plot_study
 from .published import Published, published_scores
 from .results import StudyResults, fingerprint, read_results
-from .tables import comparisons, study_table
+from .tables import comparisons, grid_table, study_table
 
 __all__ = [
     "Published",
@@ -17,6 +17,7 @@ __all__ = [
     "StudyResults",
     "comparisons",
     "fingerprint",
+    "grid_table",
     "plot_curves",
     "plot_study",
     "published_scores",

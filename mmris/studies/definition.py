@@ -15,7 +15,7 @@ from mmris.utils.config_options import shorten_schedule
 from mmris.utils.model_index import DATASETS
 from mmris.utils.tiny_config import make_tiny
 
-_OPTIONAL = {"changes", "parts", "paper"}
+_OPTIONAL = {"changes", "parts", "paper", "grid"}
 _STUDY_KEYS = {"title", "iterations", "seeds", "splits", "rows", *_OPTIONAL}
 _ROW_KEYS = {"name", "config", "tiny", "parts", "changes", "against"}
 
@@ -54,6 +54,8 @@ class Study:
         rows: What is compared.
         paper: The dataset of which papers print numbers for rows, as the metafiles name
             it; None for none.
+        grid: What stands between the two halves of all names, such as ``" + "``, if
+            rows are every one of some with every one of others; None if they are not.
     """
 
     title: str
@@ -62,6 +64,7 @@ class Study:
     splits: tuple[str, ...]
     rows: tuple[Row, ...]
     paper: str | None = None
+    grid: str | None = None
 
     def row(self, name: str) -> Row:
         """The row of a name.
@@ -108,8 +111,10 @@ def read_study(path: str | Path) -> Study:
         tuple(content["splits"]),
         tuple(rows),
         content.get("paper"),
+        content.get("grid"),
     )
     _check(study, file)
+    _check_tables(study, file)
     return study
 
 
@@ -164,13 +169,23 @@ def _check(study: Study, file: Path) -> None:
     ):
         if not values or not all(type(value) is int and value >= 0 for value in values):
             raise ValueError(f"{file}: {key} is {values!r}; give whole numbers")
+    if not study.splits or not names:
+        raise ValueError(f"{file} has no splits or no rows; name one of each at least")
+
+
+def _check_tables(study: Study, file: Path) -> None:
+    if study.grid is not None:
+        for row in study.rows:
+            if study.grid not in row.name:
+                raise ValueError(
+                    f"{file}: grid is {study.grid!r}, which the name of row "
+                    f"{row.name!r} has not between two halves"
+                )
     if study.paper is not None and study.paper not in DATASETS:
         raise ValueError(
             f"{file}: paper is {study.paper!r}; papers have numbers of "
             f"{', '.join(map(repr, DATASETS))}"
         )
-    if not study.splits or not names:
-        raise ValueError(f"{file} has no splits or no rows; name one of each at least")
 
 
 def row_config(study: Study, row: Row) -> Config:

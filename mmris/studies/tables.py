@@ -109,6 +109,44 @@ def study_table(study: Study, results: StudyResults, split: str) -> str:
     return markdown(titles, rows)
 
 
+def grid_table(study: Study, results: StudyResults, split: str) -> str:
+    """MIoU of every one of some with every one of others, and the mean of each.
+
+    Args:
+        study: A study with a ``grid``.
+        results: Its results.
+        split: The split.
+
+    Returns:
+        First halves of the names downwards, second halves to the right. The means are
+        of the places where a whole row or column has scores; there is none otherwise.
+    """
+    values: dict[tuple[str, str], float | None] = {}
+    for row in study.rows:
+        first, _, second = row.name.rpartition(study.grid or "")
+        found = summary(results, row.name, split, OVERALL)
+        values[first, second] = None if found is None else found.mean
+    downwards = list(dict.fromkeys(first for first, _ in values))
+    rightwards = list(dict.fromkeys(second for _, second in values))
+    grid = [[values.get((one, other)) for other in rightwards] for one in downwards]
+    columns = [list(column) for column in zip(*grid, strict=True)]
+    rows = [
+        [name, *map(_cell, cells), _cell(_mean(cells))]
+        for name, cells in zip(downwards, grid, strict=True)
+    ]
+    means = [_cell(_mean(column)) for column in columns]
+    return markdown(["", *rightwards, "mean"], [*rows, ["mean", *means, ""]])
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if len(known) == len(values) else None
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
+
+
 def _published_text(score: Score) -> str:
     return f"{score.value:.1f} {score.metric} {score.split}"
 

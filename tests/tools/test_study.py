@@ -10,6 +10,7 @@ from mmris.registry import MODELS
 from mmris.studies import (
     comparisons,
     fingerprint,
+    grid_table,
     plot_curves,
     published_scores,
     read_curve,
@@ -135,6 +136,7 @@ def test_changes_replace_and_take_out(tmp_path):
         ({"epochs": 3}, "key 'epochs'"),
         ({"seeds": []}, "seeds is"),
         ({"iterations": "many"}, "iterations is"),
+        ({"grid": " + "}, r"grid is ' \+ ', which the name of row 'plain' has not"),
         ({"paper": "RefCOCO"}, r"paper is 'RefCOCO'; papers have .*'RefCOCO \(unc\)'"),
         ({"rows": [{"name": "a"}]}, r"rows\[0\] has no 'config'"),
         ({"rows": [CONTENT["rows"][1]]}, "against 'plain', which is no row"),
@@ -209,6 +211,25 @@ def test_numbers_of_the_papers_stand_beside_ours(tmp_path):
         f"{published['alignment'].gain:+.1f} mIoU",
         "plain against none: -20.0 mIoU",
         "1 of 2 comparisons come out as in the paper",
+    ]
+
+
+def test_a_grid_has_every_one_with_every_other(tmp_path):
+    names = ("a + x", "a + y", "b + x", "b + y", "c + x")
+    rows = [{"name": name, "config": CONFIG} for name in names]
+    study = read_study(write(tmp_path, rows=rows, grid=" + "))
+    results = read_results(tmp_path / "widths.results.json")
+    for name, miou in zip(names, (50, 60, 40, 45, 30), strict=True):
+        if name != "b + y":
+            results.add(name, 0, run_of(miou))
+    results.add("a + x", 1, run_of(54))
+    assert grid_table(study, results, "val").splitlines() == [
+        "|  | x | y | mean |",
+        "| --- | --- | --- | --- |",
+        "| a | 52.0 | 60.0 | 56.0 |",
+        "| b | 40.0 |  |  |",
+        "| c | 30.0 |  |  |",
+        "| mean | 40.7 |  |  |",
     ]
 
 

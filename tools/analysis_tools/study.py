@@ -34,6 +34,7 @@ from mmris.studies import (
     StudyResults,
     comparisons,
     fingerprint,
+    grid_table,
     plot_curves,
     plot_study,
     read_curve,
@@ -211,7 +212,7 @@ def section(file: str, page: Path | None) -> str:
         f"all runs; `python tools/analysis_tools/study.py {file}`"
     ]
     for split in study.splits:
-        blocks += [f"On {split}:", study_table(study, results, split)]
+        blocks += [f"On {split}:", *tables(study, results, split)]
         blocks.append(
             "\n".join(f"* {line}." for line in comparisons(study, results, split))
         )
@@ -226,6 +227,18 @@ def section(file: str, page: Path | None) -> str:
             name = picture.relative_to(page.parent)
             blocks.append(f"![Training losses: {study.title}]({name})")
     return "\n\n".join(blocks)
+
+
+def tables(study: Study, results: StudyResults, split: str) -> list[str]:
+    """The tables of a study.
+
+    Args:
+        study: The study.
+        results: Its results.
+        split: The split.
+    """
+    whole = [study_table(study, results, split)]
+    return whole if study.grid is None else [grid_table(study, results, split), *whole]
 
 
 def results_file(study: Path) -> Path:
@@ -271,7 +284,7 @@ def run(args: argparse.Namespace) -> int:
         if not args.tables_only:
             failures = run_study(args, study, results)
         for split in study.splits:
-            print(f"\n{split}:\n\n{study_table(study, results, split)}")
+            print("\n\n".join([f"\n{split}:", *tables(study, results, split)]))
             print("\n".join(["", *comparisons(study, results, split)]))
         used = set(results.runs) - {row.name for row in study.rows}
         if used:
