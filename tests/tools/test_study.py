@@ -36,6 +36,7 @@ CONTENT = {
     "splits": ["val"],
     "changes": {
         "default_hooks.visualization": None,
+        "train_dataloader.dataset.num_images": 20,
         "val_dataloader.dataset.num_images": 2,
         "test_dataloader.dataset.num_images": 2,
         "train_dataloader.num_workers": 0,
