@@ -16,6 +16,7 @@ import torch
 from mmengine.registry import DefaultScope
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import SimpleNamespace
 
 torch.set_num_threads(1)
@@ -45,6 +46,17 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     from tests.evaluation.scenes_run import run_scenes  # noqa: PLC0415
 
     return run_scenes(tmp_path_factory.mktemp("scenes"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_indices(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Scenes are made once for all tests, and nothing is left in the user's cache."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # the folder of all workers
+        folder = folder.parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MMRIS_INDEX_DIR", str(folder / "indices"))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -146,9 +146,9 @@ class BaseRefDataset(BaseDataset):
         """The files and options that decide the records, for an index of them.
 
         A subclass that gives them promises that nothing else changes what
-        :meth:`load_data_list` gives, that its records have a ``file_name`` and are made
-        of what JSON knows, and that no ``load_image`` of its own needs their
-        ``segmentations``, which are decoded later.
+        :meth:`load_data_list` gives, that its records are made of what JSON knows and
+        have a ``file_name`` where they have a file, and that no ``load_image`` of its
+        own needs their ``segmentations``, which are decoded later.
 
         Returns:
             None if no index is to be made, or if a file is missing, so that

@@ -42,7 +42,8 @@ def _leaves(dataset: Any) -> list[Any]:
 def _add(digest: Any, dataset: BaseRefDataset) -> None:
     digest.update(dataset.item_images().tobytes())
     source = dataset.index_source()
-    if source is not None:  # files, read faster than made into records
+    # Files are read faster than made into records.
+    if source is not None and not source.generated:
         digest.update(source.key())
         return
     for image in range(dataset.num_images):

@@ -41,10 +41,13 @@ class IndexSource:
     Attributes:
         files: The annotation files, one or more.
         options: Everything else that the records depend on, such as the split.
+        generated: Whether the files are programs that make the records, which takes
+            long though they are small. Nothing is kept beside them.
     """
 
     files: tuple[Path, ...]
     options: dict[str, str]
+    generated: bool = False
 
     @property
     def name(self) -> str:
@@ -72,9 +75,9 @@ def open_index(
     """Open the index of some annotation files, or make and keep it.
 
     It is kept beside the files, in a folder ``.mmris_index``; where that cannot be
-    written, in the user's cache. The environment variable ``MMRIS_INDEX_DIR`` names
-    another folder for all of them; if it is empty, none are kept. Processes that make
-    the same index at once do not disturb each other.
+    written, and for what is generated, in the user's cache. The environment variable
+    ``MMRIS_INDEX_DIR`` names another folder for all of them; if it is empty, none are
+    kept. Processes that make the same index at once do not disturb each other.
 
     Args:
         source: What the records are made of.
@@ -84,7 +87,7 @@ def open_index(
         The index: mapped from its file, or in memory if the files are small or it can
         be kept nowhere.
     """
-    if source.size() < SMALL:
+    if not source.generated and source.size() < SMALL:
         return RecordIndex.from_records(make_records())
     paths = _places(source)
     key = source.key()
@@ -97,7 +100,10 @@ def open_index(
     # A file that was changed while it was read may have given anything.
     if paths and source.key() == key:
         seconds = time.perf_counter() - start
-        return _keep(index, paths, f"{source.files[0]} was read in {seconds:.0f} s")
+        done = f"{source.files[0]} was read in {seconds:.0f} s"
+        if source.generated:
+            done = f"{len(index)} images were generated in {seconds:.0f} s"
+        return _keep(index, paths, done)
     return index
 
 
@@ -111,7 +117,8 @@ def _places(source: IndexSource) -> list[Path]:
     if chosen is not None:
         return [Path(chosen) / own[:-48] / source.name] if chosen else []
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return [beside, Path(cache) / "mmris" / own[:-48] / source.name]
+    cached = Path(cache) / "mmris" / own[:-48] / source.name
+    return [cached] if source.generated else [beside, cached]
 
 
 def _open(path: Path, key: bytes, source: IndexSource) -> RecordIndex | None:
@@ -125,7 +132,7 @@ def _open(path: Path, key: bytes, source: IndexSource) -> RecordIndex | None:
             index = RecordIndex.open(path)
             if index.key == key:
                 return index
-            reason = "its annotation files, or mmris, are others now"
+            reason = "what it was made of, or mmris, has changed since"
     except DamagedIndexError as error:
         reason = str(error)
     except OSError:

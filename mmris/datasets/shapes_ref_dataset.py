@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from mmris.datasets import shapes
 from mmris.datasets.base_ref_dataset import BaseRefDataset
+from mmris.datasets.index_files import IndexSource
 from mmris.datasets.shapes import (
     KINDS,
     SHAPES,
@@ -50,6 +56,8 @@ ANNOTATIONS_PER_IMAGE = 16
 SENTENCES_PER_IMAGE = 32
 # A scene that does not offer its kinds of sentence is drawn anew so often.
 MAX_ATTEMPTS = 200
+# Scenes that are kept for later starts; fewer are made faster than anything is read.
+_MANY = 1000
 
 
 @DATASETS.register_module()
@@ -161,6 +169,29 @@ class ShapesRefDataset(BaseRefDataset):
         """
         return [self._make_record(index) for index in range(self._num_scenes)]
 
+    def index_source(self) -> IndexSource | None:
+        """The programs that make the scenes, with what they are given.
+
+        Returns:
+            None for few scenes, which are made in a moment, and for a subclass, which
+            may make others.
+        """
+        if self._num_scenes < _MANY or type(self) is not ShapesRefDataset:
+            return None
+        given = {
+            "options": self._options._asdict(),
+            "scenes": self._num_scenes,
+            "seed": self.scene_seed,
+            "shares": self._share_limits.tolist(),
+            "sentences": self.expressions_per_scene,
+            "numpy": np.__version__,
+            "cv2": cv2.__version__,
+        }
+        digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode())
+        files = (Path(__file__), *sorted(Path(shapes.__file__).parent.glob("*.py")))
+        options = {"split": self.split, "given": digest.hexdigest()[:16]}
+        return IndexSource(files=files, options=options, generated=True)
+
     def load_image(self, record: dict[str, Any]) -> np.ndarray:
         """Paint the picture of a record.
 
@@ -270,7 +301,7 @@ class ShapesRefDataset(BaseRefDataset):
             "img_path": f"shapes/{key.seed}/{self.split}/{key.number:06d}",
             "height": scene.height,
             "width": scene.width,
-            "scene": (key.number, key.attempt),
+            "scene": [key.number, key.attempt],
             "references": references,
         }
 

@@ -180,7 +180,7 @@ def test_a_change_of_one_byte_is_noticed_whatever_size_and_time(root, said, name
         after = records(make(root))
         assert [entry["width"] for entry in before] == [96] * 6
         assert [entry["width"] for entry in after] == [97] * 6
-        assert "is not used: its annotation files, or mmris, are others" in said[0][1]
+        assert "is not used: what it was made of, or mmris, has changed" in said[0][1]
         assert "Its index is kept in" in said[1][1]
     else:
         with pytest.raises(ValueError, match="no split 'train'"):
@@ -192,7 +192,7 @@ def test_a_new_version_makes_the_index_anew(root, said, monkeypatch):
     monkeypatch.setattr(index_files, "__version__", "99")
     said.clear()
     make(root)
-    assert "are others now" in said[0][1]
+    assert "has changed since" in said[0][1]
 
 
 def damage_bytes(path):

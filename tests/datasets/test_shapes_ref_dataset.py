@@ -17,7 +17,9 @@ import pytest
 from mmengine.config import Config
 from pycocotools import mask as coco_mask
 
-from mmris.datasets import ShapesRefDataset, mirror_words
+from mmris.datasets import ShapesRefDataset, mirror_words, shapes_ref_dataset
+from mmris.datasets.index_files import IndexSource
+from mmris.datasets.record_index import RecordIndex
 from mmris.datasets.shapes import COLORS, HELD_OUT_PAIRS, KINDS, SHAPES, WORDS
 from mmris.registry import DATASETS
 from tests.references.shapes_sentences import visible_objects, which_objects
@@ -35,6 +37,79 @@ def scenes(split, num_images=300, image_size=(96, 96), **options):
         test_mode=True,
         **options,
     )
+
+
+@pytest.fixture
+def indices(monkeypatch, tmp_path):
+    """Few scenes count as many; gives the indices that were kept."""
+    monkeypatch.setattr(shapes_ref_dataset, "_MANY", 5)
+    monkeypatch.setenv("MMRIS_INDEX_DIR", str(tmp_path / "indices"))
+    return lambda: sorted((tmp_path / "indices").rglob("*.index"))
+
+
+def small(split="train", num_images=6, **options):
+    return ShapesRefDataset(split=split, num_images=num_images, **options)
+
+
+def contents(dataset):
+    """Of all items, as text."""
+    return repr([dataset.get_data_info(index) for index in range(len(dataset))])
+
+
+def test_many_scenes_are_made_once(indices, monkeypatch):
+    monkeypatch.setattr(shapes_ref_dataset, "_MANY", 7)
+    expected = contents(small())
+    assert indices() == []
+    monkeypatch.setattr(shapes_ref_dataset, "_MANY", 5)
+    assert contents(small()) == expected
+    (kept,) = indices()
+    monkeypatch.setattr(ShapesRefDataset, "_make_record", None)  # nothing is made
+    again = small()
+    assert contents(again) == expected
+    assert len(again.record(0)["references"][0]["segmentations"]) == 1
+    assert small(indices=[4]).record(0)["image_id"] == again.record(4)["image_id"]
+    assert indices() == [kept]
+
+
+OTHERS = [
+    {"split": "val"},
+    {"num_images": 7},
+    {"image_size": (96, 97)},
+    {"kind_shares": {"place": 1.0}},
+    {"expressions_per_scene": 5},
+    {"num_objects": (3, 6)},
+    {"scene_seed": 1},
+]
+
+
+@pytest.mark.parametrize("options", OTHERS, ids=lambda options: next(iter(options)))
+def test_other_scenes_are_made_anew(indices, options):
+    first, other = small(), small(**options)
+    assert len(indices()) == 2
+    assert contents(first) != contents(other)
+
+
+def test_scenes_of_another_program_are_made_anew(indices, monkeypatch):
+    expected = contents(small())
+    (kept,) = indices()
+    sources = small().index_source().files
+    assert {path.name for path in sources} >= {"shapes_ref_dataset.py", "layout.py"}
+    assert all(path.is_file() for path in sources)
+    monkeypatch.setattr(IndexSource, "key", lambda self: b"k" * 32)  # changed files
+    assert contents(small()) == expected
+    assert indices() == [kept]
+    assert RecordIndex.open(kept).key == b"k" * 32
+    monkeypatch.setattr(np, "__version__", "9.9")
+    small()
+    assert len(indices()) == 2
+
+
+def test_scenes_of_a_subclass_are_not_kept(indices):
+    class Others(ShapesRefDataset):
+        pass
+
+    Others(split="train", num_images=6)
+    assert indices() == []
 
 
 def sentences_of(record):
