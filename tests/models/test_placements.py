@@ -89,7 +89,10 @@ def test_chunks_do_not_change_the_answer(backbone, stages):
 
 
 @pytest.mark.parametrize("placement", PLACEMENTS)
-@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize(
+    "backbone",
+    [BACKBONES[0], *(pytest.param(b, marks=pytest.mark.slow) for b in BACKBONES[1:])],
+)
 def test_compiled_models_give_the_same_masks(backbone, placement):
     model = make_model(backbone, placement)
     items = [parts.make_item(3), parts.make_item(1, image_id=1)]

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tests.load_tool import load_tool
+from tests.load_tool import load_tool, run_cases_here
 
 SMALL = ["--channels", "8", "--attention-channels", "4", "--repeats", "1"]
 
@@ -21,7 +21,8 @@ def test_both_forms_are_the_same(program, kind):
     torch.testing.assert_close(module(*maps), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_the_table(program, tmp_path, capsys):
+def test_the_table(program, tmp_path, capsys, monkeypatch):
+    run_cases_here(program, monkeypatch)
     picture = ["--plot", str(tmp_path / "forms.png")]
     program.main([*SMALL, "--sizes", "4", "--memory-limit", "0.001", *picture])
     printed = capsys.readouterr().out.splitlines()
@@ -33,6 +34,7 @@ def test_the_table(program, tmp_path, capsys):
     assert (tmp_path / "forms.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow  # another program's, in the default run, does the same
 def test_a_failing_case_is_reported(program):
     args = program.parse_args(SMALL)
     args.threads = 0

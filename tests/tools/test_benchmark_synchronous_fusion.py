@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tests.load_tool import load_tool
+from tests.load_tool import load_tool, run_cases_here
 
 SMALL = ["--channels", "8", "--heads", "2", "--words", "3", "--repeats", "1"]
 
@@ -18,7 +18,8 @@ def test_both_forms_are_the_same(program):
     torch.testing.assert_close(one, other)
 
 
-def test_the_table(program, tmp_path, capsys):
+def test_the_table(program, tmp_path, capsys, monkeypatch):
+    run_cases_here(program, monkeypatch)
     picture = ["--plot", str(tmp_path / "forms.png")]
     program.main([*SMALL, "--sizes", "4", *picture])
     printed = capsys.readouterr().out.splitlines()
@@ -28,6 +29,7 @@ def test_the_table(program, tmp_path, capsys):
     assert (tmp_path / "forms.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow  # another program's, in the default run, does the same
 def test_a_failing_case_is_reported(program):
     args = program.parse_args(SMALL)
     args.threads = 0

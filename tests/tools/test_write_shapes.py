@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import pickle
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -45,6 +46,7 @@ def folder(program, tmp_path_factory):
     return out
 
 
+@cache
 def in_memory(split):
     return ShapesRefDataset(
         split=split,

@@ -77,8 +77,11 @@ def distance(settings, logits, picture, expected):
 
 @pytest.mark.parametrize(
     ("settings", "noise", "bound"),
-    [(PAPERS, 2, 0.02), (GENTLE, 2, 0.006), (WEAK, 6, 0.015)],
-    ids=["papers", "gentle", "weak"],
+    [
+        pytest.param(PAPERS, 2, 0.02, id="papers"),
+        pytest.param(GENTLE, 2, 0.006, id="gentle", marks=pytest.mark.slow),
+        pytest.param(WEAK, 6, 0.015, id="weak", marks=pytest.mark.slow),
+    ],
 )
 def test_is_the_mean_field_over_all_pairs_but_for_the_lattice(
     library, settings, noise, bound
