@@ -124,8 +124,13 @@ class BaseRefDataset(BaseDataset):
             lazy_init=lazy_init,
         )
 
-    # For SeededItems: __getitem__ seeds all generators for its draw.
-    seeds_items = True
+    @property
+    def seeds_items(self) -> bool:
+        """Whether an item seeds all generators for its draw, so that nobody else need.
+
+        In test mode it does not.
+        """
+        return not self.test_mode
 
     @abstractmethod
     def load_data_list(self) -> list[dict[str, Any]]:

@@ -209,7 +209,7 @@ class ShapesRefDataset(BaseRefDataset):
         Args:
             image: Its position, from 0 to ``num_images - 1``.
         """
-        return (("shapes", self.record(image)["img_path"]),)
+        return (("shapes", self._folded_record(image)["img_path"]),)
 
     def scene(self, image: int) -> Scene:
         """The layout behind a picture.
@@ -217,7 +217,7 @@ class ShapesRefDataset(BaseRefDataset):
         Args:
             image: Its position, from 0 to ``num_images - 1``.
         """
-        return self._redraw(self.record(image))
+        return self._redraw(self._folded_record(image))
 
     def _redraw(self, record: dict[str, Any]) -> Scene:
         index, attempt = record["scene"]

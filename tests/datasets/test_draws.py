@@ -130,6 +130,25 @@ def test_items_of_ours_draw_by_their_own_seed_as_without_a_training():
     assert sentences(itertools.chain(*other)) == sentences(expected[4:])
 
 
+@pytest.mark.parametrize("test_mode", [False, True])
+def test_random_transforms_of_ours_are_a_function_of_the_place(test_mode):
+    """In test mode an item seeds nothing itself."""
+
+    def draw(item):
+        return random.random(), np.random.rand(), torch.rand(1).item()
+
+    def numbers():
+        return batches(Records(test_mode=test_mode, pipeline=[draw]), count=4)
+
+    first = numbers()
+    random.seed(9)
+    np.random.seed(9)
+    torch.manual_seed(9)
+    assert numbers() == first
+    values = [value for batch in first for item in batch for value in item]
+    assert len(set(values)) == len(values)
+
+
 def test_what_cannot_be_followed_is_left_alone():
     listed = DataLoader([4, 5], sampler=InfiniteSampler([4, 5], False, 0))
     follow_visits(listed, 0)
