@@ -36,7 +36,7 @@ sizes = {
         channels=64, out_channels=64, classifier_channels=32
     ),
     "SynchronousFusion": dict(
-        channels=64, grid_size=(12, 12), num_heads=4, ffn_channels=64
+        channels=64, grid_size=(8, 8), num_heads=4, ffn_channels=64
     ),
     "TextMultipliedNeck": dict(channels=64),
     "UnitReinjection": dict(),

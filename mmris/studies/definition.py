@@ -15,7 +15,8 @@ from mmris.utils.config_options import shorten_schedule
 from mmris.utils.model_index import DATASETS
 from mmris.utils.tiny_config import make_tiny
 
-_OPTIONAL = {"changes", "parts", "paper", "grid"}
+_OPTIONAL = {"changes", "parts", "paper", "grid", "image_size"}
+_DATALOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 _STUDY_KEYS = {"title", "iterations", "seeds", "splits", "rows", *_OPTIONAL}
 _ROW_KEYS = {"name", "config", "tiny", "parts", "changes", "against"}
 
@@ -56,6 +57,8 @@ class Study:
             it; None for none.
         grid: What stands between the two halves of all names, such as ``" + "``, if
             rows are every one of some with every one of others; None if they are not.
+        image_size: (height, width) in pixels of the generated scenes and of what models
+            are given, instead of the sizes of the configs; None leaves those.
     """
 
     title: str
@@ -65,6 +68,7 @@ class Study:
     rows: tuple[Row, ...]
     paper: str | None = None
     grid: str | None = None
+    image_size: tuple[int, int] | None = None
 
     def row(self, name: str) -> Row:
         """The row of a name.
@@ -112,6 +116,7 @@ def read_study(path: str | Path) -> Study:
         tuple(rows),
         content.get("paper"),
         content.get("grid"),
+        _read_size(content.get("image_size"), file),
     )
     _check(study, file)
     _check_tables(study, file)
@@ -139,6 +144,20 @@ def _read_row(entry: Any, content: dict[str, Any], file: Path, place: str) -> Ro
         entry.get("against"),
         as_published=not entry.get("changes") and not entry.get("parts"),
     )
+
+
+def _read_size(value: Any, file: Path) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    if (
+        not isinstance(value, list)
+        or len(value) != 2
+        or not all(type(side) is int and side > 0 for side in value)
+    ):
+        raise ValueError(
+            f"{file}: image_size is {value!r}; give [height, width] in pixels"
+        )
+    return value[0], value[1]
 
 
 def _check_keys(content: Any, known: set[str], optional: set[str], place: str) -> None:
@@ -201,10 +220,26 @@ def row_config(study: Study, row: Row) -> Config:
     config = load_config(row.config)
     if row.tiny:
         make_tiny(config)
+    if study.image_size is not None:
+        _set_image_size(config, study.image_size, row)
     for key, value in row.changes.items():
         _replace(config, key, value, row)
     shorten_schedule(config, study.iterations)
     return config
+
+
+def _set_image_size(config: Config, size: tuple[int, int], row: Row) -> None:
+    for key in _DATALOADERS:
+        dataset = config[key].dataset
+        if "image_size" not in dataset:
+            raise ValueError(
+                f"row {row.name!r}: the study has an image_size, and {key}.dataset of "
+                f"{row.config} has none, it is no generated scenes; leave image_size out"
+            )
+        dataset.image_size = size
+        for transform in dataset.pipeline:
+            if transform["type"] == "RefResize":
+                transform["size"] = size
 
 
 def _replace(config: Config, key: str, value: Any, row: Row) -> None:

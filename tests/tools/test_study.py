@@ -137,6 +137,8 @@ def test_changes_replace_and_take_out(tmp_path):
         ({"epochs": 3}, "key 'epochs'"),
         ({"seeds": []}, "seeds is"),
         ({"iterations": "many"}, "iterations is"),
+        ({"image_size": 64}, r"image_size is 64; give \[height, width\]"),
+        ({"image_size": [64, 0]}, r"image_size is \[64, 0\]; give"),
         ({"grid": " + "}, r"grid is ' \+ ', which the name of row 'plain' has not"),
         ({"paper": "RefCOCO"}, r"paper is 'RefCOCO'; papers have .*'RefCOCO \(unc\)'"),
         ({"rows": [{"name": "a"}]}, r"rows\[0\] has no 'config'"),
@@ -147,6 +149,29 @@ def test_changes_replace_and_take_out(tmp_path):
 def test_mistakes_are_named(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message):
         read_study(write(tmp_path, **changes))
+
+
+def test_scenes_and_pictures_of_a_study_have_its_size(tmp_path):
+    study = read_study(write(tmp_path, image_size=[48, 80]))
+    config = row_config(study, study.rows[0])
+    for mode in ("train", "val", "test"):
+        dataset = config[f"{mode}_dataloader"].dataset
+        assert dataset.image_size == (48, 80)
+        assert [step["size"] for step in dataset.pipeline if "size" in step] == [
+            (48, 80)
+        ]
+
+
+def test_a_size_is_for_generated_scenes(tmp_path):
+    rows = [
+        {
+            "name": "a",
+            "config": "configs/cmsa/cmsa_r101-embedding_1xb1-800k_refcoco-320.py",
+        }
+    ]
+    study = read_study(write(tmp_path, rows=rows, image_size=[64, 64]))
+    with pytest.raises(ValueError, match="has none, it is no generated scenes"):
+        row_config(study, study.rows[0])
 
 
 def test_a_change_that_leads_nowhere_is_named(tmp_path):
