@@ -234,7 +234,7 @@ def _set_image_size(config: Config, size: tuple[int, int], row: Row) -> None:
         if "image_size" not in dataset:
             raise ValueError(
                 f"row {row.name!r}: the study has an image_size, and {key}.dataset of "
-                f"{row.config} has none, it is no generated scenes; leave image_size out"
+                f"{row.config} has none, being no generated scenes; leave it out"
             )
         dataset.image_size = size
         for transform in dataset.pipeline:

@@ -170,7 +170,7 @@ def test_a_size_is_for_generated_scenes(tmp_path):
         }
     ]
     study = read_study(write(tmp_path, rows=rows, image_size=[64, 64]))
-    with pytest.raises(ValueError, match="has none, it is no generated scenes"):
+    with pytest.raises(ValueError, match="has none, being no generated scenes"):
         row_config(study, study.rows[0])
 
 
