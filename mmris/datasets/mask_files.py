@@ -64,6 +64,7 @@ def _numbers(image: Image.Image, path: Path) -> np.ndarray:
             f"{path} has numbers with fractions. Save masks as PNG with whole numbers"
         )
     pixels = np.asarray(image)
+    _check_transparency(pixels, image.mode, path)
     if image.mode in ("LA", "PA"):
         pixels = pixels[..., 0]
     if pixels.ndim == 3:
@@ -76,6 +77,18 @@ def _numbers(image: Image.Image, path: Path) -> np.ndarray:
             )
         pixels = colours[..., 0]
     return pixels.astype(np.int64)
+
+
+def _check_transparency(pixels: np.ndarray, mode: str, path: Path) -> None:
+    # A cut-out has its shape there, and what lies beside it may be of any colour.
+    if mode not in ("LA", "PA", "RGBA"):
+        return
+    if pixels[pixels[..., -1] == 0, :-1].any():
+        raise ValueError(
+            f"{path} has numbers other than 0 where it is transparent, so that what "
+            "cannot be seen would be part of an object. Save masks with one channel: "
+            "0 for the background, a number for each object"
+        )
 
 
 def select_object(numbers: np.ndarray, value: int | None, name: str) -> np.ndarray:

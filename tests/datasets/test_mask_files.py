@@ -62,6 +62,20 @@ def test_formats_that_change_pixels_are_refused(tmp_path, kind):
         read(save(tmp_path / "a.x", NUMBERS, format=kind))
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_cut_outs_are_refused(tmp_path, mode):
+    """White everywhere, the shape in the transparency: all would be the object."""
+    pixels = np.full((4, 6, len(mode)), 255, np.uint8)
+    pixels[:2, :, -1] = 0
+    path = tmp_path / "a.png"
+    Image.fromarray(pixels, mode).save(path)
+    with pytest.raises(ValueError, match=r"a\.png has numbers .* transparent.*one ch"):
+        read(path)
+    pixels[:2] = 0
+    Image.fromarray(pixels, mode).save(path)
+    np.testing.assert_array_equal(read(path), [[0] * 6] * 2 + [[255] * 6] * 2)
+
+
 def test_fractions_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"a\.tif has numbers with fractions.*whole"):
         read(save(tmp_path / "a.tif", NUMBERS.astype(np.float32)))

@@ -11,6 +11,7 @@ from PIL import Image
 from mmris.datasets import (
     JsonRefDataset,
     LoadRefImage,
+    LoadRefMasks,
     MixedRefDataset,
     ReferDataset,
     ShapesRefDataset,
@@ -167,6 +168,15 @@ def own_outside(folder):
 @error("A mask of own data of another size")
 def own_size(folder):
     own(folder, mask={"size": [20, 12], "counts": [200, 40]})
+
+
+@error("A mask of own data whose shape is in its transparency")
+def own_cut_out(folder):
+    pixels = np.full((12, 20, 4), 255, np.uint8)
+    pixels[:6, :, -1] = 0
+    Image.fromarray(pixels).save(folder / "cut.png")
+    dataset = own(folder, mask="cut.png")
+    LoadRefMasks().transform({**dataset[0], "img_shape": (12, 20)})
 
 
 @error("A blank sentence of own data")

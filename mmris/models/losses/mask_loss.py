@@ -26,7 +26,8 @@ class MaskLoss(OutputLoss):
 
     Args:
         name: Key in the log; starts with ``loss``, so that it counts.
-        loss: Config of the loss, called with logits and masks, both ``(N, 1, H, W)``.
+        loss: Config of the loss, called with logits and masks, 0.0 or 1.0, both
+            ``(N, 1, H, W)``.
         output: Which output to read: ``logits`` or an auxiliary one of the head.
         weight: Factor.
         size: ``(height, width)`` in pixels at which to compare; None for that of the
@@ -74,5 +75,6 @@ class MaskLoss(OutputLoss):
                 masks.to(torch.uint8), self.size, mode="nearest-exact"
             )
         logits = resize_to(output.named(self.output), masks.shape[-2:])
-        value: Tensor = self.loss(logits, masks)
+        # Whole numbers of 8 bits would run over in a loss such as 1 - (2 y - 1) x.
+        value: Tensor = self.loss(logits, masks.to(logits.dtype))
         return {self.name: self.weight * value}

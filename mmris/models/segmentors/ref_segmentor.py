@@ -207,6 +207,10 @@ class RefSegmentor(BaseModel):
 
         Returns:
             Scalars by name.
+
+        Raises:
+            ValueError: Masks are of another size than the inputs, two losses have one
+                name, or one has a name that does not count in training.
         """
         output = self.decode(inputs, _expressions(data_samples), image_index)
         masks = torch.cat([sample.gt_sem_seg.data for sample in data_samples])
@@ -216,10 +220,12 @@ class RefSegmentor(BaseModel):
                 f"{tuple(inputs.shape[-2:])}: in a training pipeline LoadRefMasks "
                 "stands before RefResize"
             )
-        losses = {}
-        for entry in self.losses:
-            losses.update(entry(output, masks))
-        return {**losses, **self.decode_head.own_losses(output, masks)}
+        losses: dict[str, Tensor] = {}
+        for number, entry in enumerate(self.losses):
+            _add_losses(losses, entry(output, masks), f"model.losses[{number}]")
+        own = self.decode_head.own_losses(output, masks)
+        _add_losses(losses, own, f"{type(self.decode_head).__name__}.own_losses")
+        return losses
 
     def predict(
         self, inputs: Tensor, data_samples: Sequence[SegDataSample], image_index: Tensor
@@ -273,6 +279,24 @@ class RefSegmentor(BaseModel):
         sample.seg_logits = PixelData(data=restored)
         sample.head_logits = PixelData(data=logits[:, 0].float())
         sample.pred_sem_seg = PixelData(data=restored > threshold)
+
+
+def _add_losses(
+    losses: dict[str, Tensor], more: dict[str, Tensor], source: str
+) -> None:
+    for name, value in more.items():
+        if name in losses:
+            raise ValueError(
+                f"{source} gives {name!r}, and another loss has that name; one of them "
+                "would be lost. Name it anew"
+            )
+        # MMEngine adds up what is called loss and logs the rest.
+        if value.requires_grad and "loss" not in name:
+            raise ValueError(
+                f"{source} gives {name!r}, which would be logged and never trained on: "
+                "say 'loss' in its name, or detach a value that is for the log alone"
+            )
+        losses[name] = value
 
 
 def _expressions(data_samples: Sequence[SegDataSample]) -> list[str]:

@@ -45,6 +45,27 @@ def test_dice_prefers_the_object_to_the_background():
     assert value_of(loss, output(half), masks).item() == pytest.approx(1 / 3, abs=1e-3)
 
 
+class Hinge(torch.nn.Module):
+    def forward(self, logits, masks):
+        return (1 - (2 * masks - 1) * logits).relu().mean()
+
+
+@pytest.mark.parametrize("size", [None, (2, 3)])
+def test_masks_are_numbers_to_calculate_with(size):
+    """In 8 bits without a sign 2 * 0 - 1 is 255."""
+    masks = torch.zeros(1, 4, 6, dtype=torch.uint8)
+    masks[:, :2] = 1
+    given = output(torch.full((1, 1, 4, 6), -6.0))
+    loss = MaskLoss(name="loss_hinge", loss=BCE, size=size)
+    loss.loss = Hinge()
+    assert value_of(loss, given, masks).item() == 3.5  # 7 on a half, 0 on the other
+    loss.loss = torch.nn.BCEWithLogitsLoss()
+    expected = MaskLoss(name="loss_bce", loss=BCE, size=size)
+    torch.testing.assert_close(
+        value_of(loss, given, masks), value_of(expected, given, masks)
+    )
+
+
 @pytest.mark.parametrize("config", [BCE, DICE])
 def test_loss_sits_at_the_size_of_the_masks_and_falls_towards_them(config):
     masks = torch.zeros(2, 8, 12, dtype=torch.uint8)

@@ -190,3 +190,35 @@ def test_masks_of_another_size_than_the_input_are_refused_in_training():
         model(**data, mode="loss")
     with pytest.raises(ValueError, match="choose loss, predict or tensor"):
         model(**data, mode="train")
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        (
+            lambda value: {"aux": value},
+            r"own_losses gives 'aux', which would be logged",
+        ),
+        (
+            lambda value: {"loss_bce": value},
+            r"own_losses gives 'loss_bce', and another",
+        ),
+        (lambda value: {"loss_aux": value}, None),
+        (lambda value: {"aux": value.detach()}, None),
+    ],
+)
+def test_losses_that_would_not_count_are_refused(monkeypatch, own, message):
+    model = make_model().train()
+    data = model.data_preprocessor(collate([make_item(2, masks_at=(64, 96))]), True)
+    before = model(**data, mode="loss")
+    assert "loss_bce" in before
+
+    def own_losses(output, masks):
+        return own(output.logits.mean())
+
+    monkeypatch.setattr(model.decode_head, "own_losses", own_losses)
+    if message is None:
+        assert len(model(**data, mode="loss")) == len(before) + 1
+    else:
+        with pytest.raises(ValueError, match=message):
+            model(**data, mode="loss")
