@@ -32,7 +32,7 @@ def test_sizes_change_and_switches_stay():
     model = config.model
     assert model.text_encoder.hidden_channels < 100
     assert model.backbone.depth == 18
-    assert model.neck.grid_size == (12, 12)
+    assert model.neck.grid_size == (8, 8)
     assert model.decode_head.mask_decoder.dilations == (1, 2, 4, 8)
     assert model.losses[0].size == (48, 48)
     for key in ("strides", "dilations", "multi_grid", "out_indices"):
