@@ -119,6 +119,7 @@ max_iters = 2700
 train_cfg = dict(max_iters=max_iters, val_interval=1350)
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
 param_scheduler = [
+    # The same share of the iterations as the others warm up for.
     dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=39),
     dict(type="CosineAnnealingLR", by_epoch=False, begin=39, end=max_iters, eta_min=0),
 ]

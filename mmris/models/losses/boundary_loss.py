@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mmris.models.layers import resize_to
 from mmris.registry import MODELS
 
 from .contour import contour
-from .output_loss import OutputLoss
+from .output_loss import OutputLoss, loss_at_target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,9 +79,8 @@ class BoundaryLoss(OutputLoss):
         Returns:
             One scalar an output.
         """
-        edges = contour(masks, radius=self.radius)[:, None].to(masks.dtype)
+        edges = contour(masks, radius=self.radius)[:, None]
         return {
-            key: self.weight
-            * self.loss(resize_to(output.named(name), edges.shape[-2:]), edges)
+            key: self.weight * loss_at_target(self.loss, output.named(name), edges)
             for key, name in self.reads.items()
         }

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn import functional
 
-from mmris.models.layers import resize_to
 from mmris.registry import MODELS
 
-from .output_loss import OutputLoss
+from .output_loss import OutputLoss, loss_at_target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +73,5 @@ class MaskLoss(OutputLoss):
             masks = functional.interpolate(
                 masks.to(torch.uint8), self.size, mode="nearest-exact"
             )
-        logits = resize_to(output.named(self.output), masks.shape[-2:])
-        # Whole numbers of 8 bits would run over in a loss such as 1 - (2 y - 1) x.
-        value: Tensor = self.loss(logits, masks.to(logits.dtype))
+        value = loss_at_target(self.loss, output.named(self.output), masks)
         return {self.name: self.weight * value}

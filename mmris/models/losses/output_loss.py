@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from mmengine.model import BaseModule
 
+from mmris.models.layers import resize_to
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from torch import Tensor
 
@@ -48,3 +50,22 @@ class OutputLoss(BaseModule, ABC):
         Returns:
             Scalars, by key in the log.
         """
+
+
+def loss_at_target(
+    loss: Callable[[Tensor, Tensor], Tensor], logits: Tensor, target: Tensor
+) -> Tensor:
+    """A loss at the size of its target, both of one type.
+
+    Whole numbers of 8 bits would run over in a loss such as ``1 - (2 y - 1) x``.
+
+    Args:
+        loss: Called with logits and target.
+        logits: ``(N, 1, h, w)``, of any size.
+        target: ``(N, 1, H, W)``, 0 or 1, of any type.
+
+    Returns:
+        What the loss gives.
+    """
+    resized = resize_to(logits, target.shape[-2:])
+    return loss(resized, target.to(resized.dtype))

@@ -173,7 +173,7 @@ class FromTensors(torch.nn.Module):
 
 @pytest.mark.parametrize(
     "kind",
-    # Exporting, below, follows the others just as strictly, in less time.
+    # Exporting, below, traces the others as well, all but their gradients.
     [
         kind
         if kind in ("vanilla", "asymmetric")

@@ -196,7 +196,7 @@ def test_no_pairs_are_formed(name, largest):
 
 @pytest.mark.parametrize(
     "name",
-    # Exporting, below, follows the others just as strictly, in less time.
+    # Exporting, below, traces the others as well, all but their gradients.
     [*BLOCKS[:2], *(pytest.param(b, marks=pytest.mark.slow) for b in BLOCKS[2:])],
 )
 def test_compiled_is_the_same(name):

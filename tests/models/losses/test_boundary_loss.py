@@ -9,6 +9,13 @@ from mmris.structures import MaskOutput
 from tests.references import boundary_enhancement as reference
 
 BCE = {"type": "BinaryCrossEntropyLoss"}
+
+
+class Hinge(torch.nn.Module):
+    def forward(self, logits, edges):
+        return (1 - (2 * edges - 1) * logits).relu().mean()
+
+
 HEIGHT, WIDTH = 7, 9
 
 
@@ -122,6 +129,15 @@ def loss_agrees(loss):
         if found is None or not torch.allclose(found, loss.weight * expected):
             return False
     return True
+
+
+def test_contours_are_numbers_to_calculate_with():
+    """In 8 bits without a sign 2 * 0 - 1 is 255."""
+    loss = make_loss()
+    loss.loss = Hinge()
+    far = {name: torch.full_like(x, -6.0) for name, x in make_output().aux.items()}
+    values = loss(MaskOutput(torch.zeros(3, 1, 12, 16), far), make_masks() * 0)
+    assert [value.item() for value in values.values()] == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.5])
