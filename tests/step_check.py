@@ -51,7 +51,10 @@ def _train_a_step(model):
         parts.make_item(3, size, masks_at=size),
         parts.make_item(1, size, masks_at=size, image_id=1),
     ]
+    read = {name for entry in model.losses for name in entry.reads.values()}
     for name in model.decode_head.aux_names:  # else nothing trains what gives them
+        if name in read:
+            continue
         entry = {"type": "MaskLoss", "name": f"loss_{name}", "output": name}
         entry["loss"] = {"type": "BinaryCrossEntropyLoss"}
         model.losses.append(MODELS.build(entry))

@@ -149,13 +149,13 @@ CONTOUR = {
 }
 LOSS = {
     "mask instead of contour": (
-        "contour(masks, radius=self.radius)[:, None].to(masks.dtype)",
+        "contour(masks, radius=self.radius)[:, None]",
         "masks[:, None]",
     ),
     "one radius for all": ("radius=self.radius", "radius=1"),
     "the prediction instead": ("output.named(name)", "output.logits"),
     "names of the outputs": ('f"loss_{name}": name', 'f"loss_{name[:-2]}": name'),
-    "weight forgotten": ("self.weight\n            * self.loss", "self.loss"),
+    "weight forgotten": ("self.weight * loss_at_target", "loss_at_target"),
 }
 
 
