@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmcv.transforms import Compose
 
+from mmris.datasets.pipeline_check import check_pipeline
 from mmris.datasets.transforms import LoadRefMasks
 from mmris.registry import TRANSFORMS
 from mmris.utils.config import dataset_leaves
@@ -25,7 +26,8 @@ def inference_pipeline(config: Config) -> Compose:
         ``img`` and ``expressions`` and packs it for the model.
 
     Raises:
-        ValueError: The config has no such pipeline.
+        ValueError: The config has no such pipeline, or one that would give masks of
+            other pictures than those that come in.
     """
     steps = _test_pipeline(config)
     if not steps:
@@ -35,6 +37,7 @@ def inference_pipeline(config: Config) -> Compose:
             "method, or set test_pipeline"
         )
     transforms = [TRANSFORMS.build(s) if isinstance(s, dict) else s for s in steps]
+    check_pipeline(transforms, test_mode=True)
     return Compose([t for t in transforms if not isinstance(t, LoadRefMasks)])
 
 

@@ -17,6 +17,7 @@ from .distractors import count_distractors
 from .draws import Draw, current_draw
 from .image_keys import file_key
 from .index_files import IndexSource, open_index
+from .pipeline_check import check_pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -78,7 +79,8 @@ class BaseRefDataset(BaseDataset):
         lazy_init: Leave the reading of annotations to the first access.
 
     Raises:
-        ValueError: An argument is out of its range, or no image is left.
+        ValueError: An argument is out of its range, the pipeline moves pictures away
+            from their masks, or no image is left.
     """
 
     def __init__(
@@ -121,8 +123,12 @@ class BaseRefDataset(BaseDataset):
             serialize_data=serialize_data,
             pipeline=list(pipeline),
             test_mode=test_mode,
-            lazy_init=lazy_init,
+            lazy_init=True,
         )
+        # Before annotations are read, which may take a minute.
+        check_pipeline(self.pipeline.transforms, test_mode=test_mode)
+        if not lazy_init:
+            self.full_init()
 
     @property
     def seeds_items(self) -> bool:

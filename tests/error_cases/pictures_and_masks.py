@@ -13,7 +13,10 @@ from mmris.datasets import (
     LoadRefImage,
     LoadRefMasks,
     MixedRefDataset,
+    PackRefInputs,
     ReferDataset,
+    RefRandomFlip,
+    RefResize,
     ShapesRefDataset,
 )
 from mmris.datasets.archives import Archive, unpack
@@ -256,3 +259,55 @@ def mixture_of_nothing(folder):
 @error("Weights of a mixture that are none")
 def mixture_weights(folder):
     MixedRefDataset(datasets=[{}, {}], weights=[1])
+
+
+def scenes(pipeline, **options):
+    return ShapesRefDataset(
+        split="train", num_images=1, image_size=(32, 32), pipeline=pipeline, **options
+    )
+
+
+@error("A transform of another library moves the picture alone")
+def foreign_transform(folder):
+    flip = {"type": "mmseg.RandomFlip", "prob": 0.5}
+    scenes([LoadRefImage(), LoadRefMasks(), flip, PackRefInputs()])
+
+
+@error("Pictures are mirrored in testing")
+def mirrored_in_testing(folder):
+    flip = RefRandomFlip(prob=0.5)
+    scenes([LoadRefImage(), flip, LoadRefMasks(), PackRefInputs()], test_mode=True)
+
+
+@error("A picture is resized twice")
+def resized_twice(folder):
+    sizes = [RefResize(size=(16, 16)), RefResize(size=(8, 8), keep_ratio=True)]
+    scenes([LoadRefImage(), LoadRefMasks(), *sizes, PackRefInputs()])
+
+
+@error("Masks of training are loaded after the picture was resized")
+def masks_after_resizing(folder):
+    resize = RefResize(size=(16, 16))
+    scenes([LoadRefImage(), resize, LoadRefMasks(), PackRefInputs()])
+
+
+@error("A pipeline does not load the picture")
+def no_picture_loaded(folder):
+    RefResize(size=(8, 8)).transform({"expressions": ["the box"]})
+
+
+@error("A dataset of your own makes pictures of floats, grey or 16 bits")
+def floats_for_a_picture(folder):
+    LoadRefImage().transform({"img": np.ones((12, 20, 3), np.float32), "image_id": 7})
+
+
+@error("A loader of your own gives masks of 0 and 255")
+def masks_of_255(folder):
+    item = {"img": np.zeros((4, 4, 3), np.uint8), "expressions": ["the box"]}
+    PackRefInputs().transform({**item, "gt_masks": np.full((1, 4, 4), 255, np.uint8)})
+
+
+@error("A loader of your own gives masks of another size or type")
+def masks_of_another_size(folder):
+    item = {"img": np.zeros((4, 6, 3), np.uint8), "expressions": ["the box"]}
+    PackRefInputs().transform({**item, "gt_masks": np.ones((1, 6, 4), np.uint8)})

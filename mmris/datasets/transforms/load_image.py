@@ -18,6 +18,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from mmris.datasets.nearby_files import find_one_level_off
 from mmris.registry import TRANSFORMS
 
+from .picture_check import check_picture
+
 # Formats in which Pillow gives 16-bit pixels as 32-bit integers of the same range.
 _FORMATS_OF_16_BITS = ("PNG", "PPM")
 _BACKGROUND = (255, 255, 255)
@@ -57,7 +59,7 @@ class LoadRefImage(BaseTransform):
     Raises:
         FileNotFoundError: No such file.
         ValueError: The file is no complete picture, or of another size than its record
-            says.
+            says, or what the dataset made is no ``(H, W, 3)`` uint8.
     """
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -71,6 +73,11 @@ class LoadRefImage(BaseTransform):
         """
         if "img" not in results:
             results["img"] = _read_of_dataset(results["img_path"])
+        check_picture(
+            results["img"],
+            source=f"the picture of image {results.get('image_id', '')}",
+            remedy="Convert it where the dataset makes it (load_image)",
+        )
         size = tuple(results["img"].shape[:2])
         recorded = (results.get("height", size[0]), results.get("width", size[1]))
         if size != recorded:

@@ -13,6 +13,8 @@ from mmseg.structures import SegDataSample
 
 from mmris.registry import TRANSFORMS
 
+from .picture_check import check_picture
+
 META_KEYS = (
     "image_id",
     "img_path",
@@ -32,6 +34,8 @@ FIELDS = (
     "num_distractors",
     "kinds",
 )
+_BEFORE = "See what the transforms before it do"
+_ALONE = "A transform before PackRefInputs changed one of them alone"
 
 
 @TRANSFORMS.register_module()
@@ -44,7 +48,8 @@ class PackRefInputs(BaseTransform):
     ``META_KEYS`` that the item has.
 
     Raises:
-        ValueError: The number of masks is not the number of expressions.
+        ValueError: The picture is no ``(H, W, 3)`` uint8, or the masks are not one for
+            each expression, of 0 and 1, at the size of the picture or of the original.
     """
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -56,9 +61,11 @@ class PackRefInputs(BaseTransform):
         Returns:
             The packed item.
         """
-        height, width, channels = results["img"].shape
-        image = np.empty((channels, height, width), dtype=results["img"].dtype)
-        cv2.split(results["img"], list(image))  # NumPy's transposing takes thrice that
+        picture: Any = results.get("img")
+        check_picture(picture, source="the picture of PackRefInputs", remedy=_BEFORE)
+        height, width, channels = picture.shape
+        image = np.empty((channels, height, width), dtype=np.uint8)
+        cv2.split(picture, list(image))  # NumPy's transposing takes thrice that
         sample = SegDataSample()
         for key in META_KEYS:
             if key in results:  # as metainfo of the constructor, but not copied deeply
@@ -67,12 +74,31 @@ class PackRefInputs(BaseTransform):
             if key in results:
                 sample.set_field(results[key], key)
         if "gt_masks" in results:
-            masks = np.ascontiguousarray(results["gt_masks"])
-            if len(masks) != len(results["expressions"]):
-                raise ValueError(
-                    f"got {len(masks)} masks for {len(results['expressions'])} "
-                    "expressions. A transform before PackRefInputs changed one of them "
-                    "alone"
-                )
+            masks = _checked_masks(results)
             sample.gt_sem_seg = PixelData(data=torch.from_numpy(masks))
         return {"inputs": torch.from_numpy(image), "data_samples": sample}
+
+
+def _checked_masks(results: dict[str, Any]) -> np.ndarray:
+    """Masks as the model wants them; each of these mistakes would train in silence."""
+    masks = np.ascontiguousarray(results["gt_masks"])
+    if masks.dtype == bool:
+        masks = masks.view(np.uint8)
+    if len(masks) != len(results["expressions"]):
+        raise ValueError(
+            f"got {len(masks)} masks for {len(results['expressions'])} expressions. "
+            f"{_ALONE}"
+        )
+    sizes = {results["img"].shape[:2], tuple(results.get("ori_shape", ()))}
+    if masks.dtype != np.uint8 or masks.shape[1:] not in sizes:
+        raise ValueError(
+            f"PackRefInputs got masks of shape {masks.shape} and type {masks.dtype} "
+            f"for a picture of {results['img'].shape[:2]}; they are uint8 or bool, of "
+            f"its size or of the original's. {_ALONE}"
+        )
+    if masks.size and masks.max() > 1:
+        raise ValueError(
+            f"PackRefInputs got masks with the value {masks.max()}; write 1 where the "
+            "object is and 0 elsewhere"
+        )
+    return masks

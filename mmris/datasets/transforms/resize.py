@@ -69,6 +69,11 @@ class RefResize(BaseTransform):
         Returns:
             The item, resized.
         """
+        if "img" not in results:
+            raise ValueError(
+                "RefResize has no picture to resize. Put LoadRefImage first in the "
+                "pipeline"
+            )
         top, left, height, width = box = self._content_box(*results["img"].shape[:2])
         inside = (slice(top, top + height), slice(left, left + width))
         img = cv2.resize(
