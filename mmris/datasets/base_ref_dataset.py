@@ -18,6 +18,7 @@ from .draws import Draw, current_draw
 from .image_keys import file_key
 from .index_files import IndexSource, open_index
 from .pipeline_check import check_pipeline
+from .record_check import check_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -185,8 +186,17 @@ class BaseRefDataset(BaseDataset):
 
     def _count_records(self) -> tuple[np.ndarray, np.ndarray]:
         """References of each record, and sentences of each reference."""
-        images = range(self.num_images)
-        groups = [self._folded_record(image)["references"] for image in images]
+        makes_pictures = type(self).load_image is not BaseRefDataset.load_image
+        groups = []
+        for image in range(self.num_images):
+            # Not _folded_record, which needs fields that may be missing.
+            record: dict[str, Any] = super().get_data_info(image)
+            check_record(
+                record,
+                where=f"{type(self).__name__} {self.ann_file}: record {image}",
+                makes_pictures=makes_pictures,
+            )
+            groups.append(record["references"])
         references = [len(group) for group in groups]
         sentences = [len(entry["sentences"]) for group in groups for entry in group]
         return np.asarray(references, np.int64), np.asarray(sentences, np.int64)

@@ -15,6 +15,8 @@ from mmris.utils.config_options import shorten_schedule
 from mmris.utils.model_index import DATASETS
 from mmris.utils.tiny_config import make_tiny
 
+# In place of the last part of a key: one more entry for the list there.
+_ONE_MORE = "+"
 _OPTIONAL = {"changes", "parts", "paper", "grid", "image_size"}
 _DATALOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 _STUDY_KEYS = {"title", "iterations", "seeds", "splits", "rows", *_OPTIONAL}
@@ -29,8 +31,9 @@ class Row:
         name: Of the row, in tables.
         config: Path of its config, from the folder of the study's file or the current.
         tiny: Whether to make the config small first, as ``--tiny`` does.
-        changes: Values by dotted key. A dict takes the place of what was there, it is
-            not merged into it; None takes a part out.
+        changes: Values by dotted key; a key that ends in ".+" adds to a list. A dict
+            takes the place of what was there, it is not merged into it; None takes a
+            part out.
         against: Name of the row that it shall be better than, or None.
         as_published: Whether only what the study changes for all rows is changed.
     """
@@ -247,7 +250,10 @@ def _replace(config: Config, key: str, value: Any, row: Row) -> None:
     target: Any = config
     for place in places:
         target = target.get(place) if isinstance(target, dict | Config) else None
-    if not isinstance(target, dict | Config):
+    if last == _ONE_MORE and isinstance(target, list):
+        target.append(copy.deepcopy(value))
+        return
+    if last == _ONE_MORE or not isinstance(target, dict | Config):
         raise ValueError(
             f"row {row.name!r}: {key!r} leads nowhere in {row.config}; correct the key"
         )

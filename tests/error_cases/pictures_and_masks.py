@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from mmris.datasets import (
+    BaseRefDataset,
     JsonRefDataset,
     LoadRefImage,
     LoadRefMasks,
@@ -311,3 +312,38 @@ def masks_of_255(folder):
 def masks_of_another_size(folder):
     item = {"img": np.zeros((4, 6, 3), np.uint8), "expressions": ["the box"]}
     PackRefInputs().transform({**item, "gt_masks": np.ones((1, 6, 4), np.uint8)})
+
+
+class OwnRecords(BaseRefDataset):
+    def __init__(self, **changes):
+        self.changes = changes
+        super().__init__()
+
+    def load_data_list(self):
+        sentence = {"sent_id": 0, "text": "the box", "kind": ""}
+        reference = {
+            "ref_id": 0,
+            "ann_ids": [0],
+            "category_id": 0,
+            "segmentations": [SQUARE],
+            "sentences": [sentence],
+        }
+        reference.update(self.changes)
+        known = {key: value for key, value in reference.items() if value is not ...}
+        size = {"height": 12, "width": 20}
+        return [{"image_id": 0, "img_path": "a.png", **size, "references": [known]}]
+
+
+@error("A record of a dataset of your own lacks a field")
+def record_without_a_field(folder):
+    OwnRecords(ref_id=...)
+
+
+@error("Polygons of a dataset of your own are shares of the picture's size")
+def shares_for_pixels(folder):
+    OwnRecords(segmentations=[[[0.1, 0.2, 0.8, 0.2, 0.8, 0.9]]])
+
+
+@error("A polygon of a dataset of your own is outside of the picture")
+def polygon_outside(folder):
+    OwnRecords(segmentations=[[[22, 2, 28, 2, 28, 9]]])

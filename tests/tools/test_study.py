@@ -19,6 +19,7 @@ from mmris.studies import (
     row_config,
     study_table,
 )
+from mmris.utils.config import load_config
 from mmris.utils.config_check import check_config
 from tests.conftest import REPOSITORY
 from tests.load_tool import load_tool
@@ -129,6 +130,18 @@ def test_changes_replace_and_take_out(tmp_path):
     assert config.model.neck.block == {"type": "ConcatBlock", "channels": 8}
     assert "num_convs" not in config.model.decode_head.mask_decoder
     assert "visualization" not in config.default_hooks
+
+
+def test_a_change_adds_to_a_list(tmp_path):
+    more = {"type": "MaskLoss", "name": "loss_more", "loss": {"type": "mmseg.DiceLoss"}}
+    rows = [{"name": "a", "config": CONFIG, "changes": {"model.losses.+": more}}]
+    study = read_study(write(tmp_path, rows=rows))
+    before = load_config(CONFIG).model.losses
+    assert row_config(study, study.rows[0]).model.losses == [*before, more]
+    rows[0]["changes"] = {"model.backbone.+": more}
+    study = read_study(write(tmp_path, rows=rows))
+    with pytest.raises(ValueError, match=r"'model.backbone.\+' leads nowhere"):
+        row_config(study, study.rows[0])
 
 
 @pytest.mark.parametrize(

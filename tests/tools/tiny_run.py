@@ -95,7 +95,7 @@ class TinyDataset(BaseRefDataset):
                         "ref_id": image,
                         "ann_ids": [image],
                         "category_id": 0,
-                        "segmentations": [],
+                        "segmentations": [[[0, 0, 4, 0, 4, 4]]],
                         "sentences": [
                             {
                                 "sent_id": 2 * image + i,
