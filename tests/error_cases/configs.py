@@ -77,6 +77,19 @@ def no_such_part(folder):
     check_custom_keys(nn.ModuleDict({"text_encoder": nn.Linear(1, 1)}), cfg)
 
 
+@error("`custom_imports` is a list")
+def imports_in_a_list(folder):
+    (folder / "own.py").write_text("custom_imports = ['my_package']\n")
+    load_config(folder / "own.py")
+
+
+@error("A module of `custom_imports` is not found")
+def no_such_module(folder):
+    text = "custom_imports = dict(imports=['package_that_is_not_there'])\n"
+    (folder / "own.py").write_text(text)
+    load_config(folder / "own.py")
+
+
 @error("`--cfg-options` names no key of the config")
 def unknown_option(folder):
     apply_overrides(tiny(), {"trian_cfg.max_iters": 5})
