@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from mmengine.config import Config
 from torch import nn
 
+from mmris.datasets import ShapesRefDataset
 from mmris.engine import ActivationCheckpointingHook
 from mmris.utils.config import load_config, switch_dataset
 from mmris.utils.config_check import check_config, check_custom_keys
@@ -88,6 +89,11 @@ def no_such_module(folder):
     text = "custom_imports = dict(imports=['package_that_is_not_there'])\n"
     (folder / "own.py").write_text(text)
     load_config(folder / "own.py")
+
+
+@error("`expressions_per_image` with a sampling of single expressions")
+def ignored_number(folder):
+    ShapesRefDataset(split="train", num_images=1, expressions_per_image=4)
 
 
 @error("`--cfg-options` names no key of the config")
