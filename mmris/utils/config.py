@@ -56,21 +56,34 @@ def load_config(path: str | Path) -> Config:
     return read_config_file(file)
 
 
+def dataset_places(
+    dataset: dict[str, Any], path: str
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The dataset dicts inside wrappers, each with its dotted key.
+
+    Args:
+        dataset: Configuration of a dataset.
+        path: Its dotted key.
+    """
+    # Some datasets have arguments of these names that are no dicts.
+    parts = dataset.get("datasets")
+    if isinstance(parts, list | tuple) and all(isinstance(p, dict) for p in parts):
+        for number, part in enumerate(parts):
+            yield from dataset_places(part, f"{path}.datasets.{number}")
+    elif isinstance(dataset.get("dataset"), dict):
+        yield from dataset_places(dataset["dataset"], f"{path}.dataset")
+    else:
+        yield path, dataset
+
+
 def dataset_leaves(dataset: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The dataset dicts inside wrappers such as a concatenation, or the dict itself.
 
     Args:
         dataset: Configuration of a dataset.
     """
-    # Some datasets have arguments of these names that are no dicts.
-    parts = dataset.get("datasets")
-    if isinstance(parts, list | tuple) and all(isinstance(p, dict) for p in parts):
-        for part in parts:
-            yield from dataset_leaves(part)
-    elif isinstance(dataset.get("dataset"), dict):
-        yield from dataset_leaves(dataset["dataset"])
-    else:
-        yield dataset
+    for _, leaf in dataset_places(dataset, "dataset"):
+        yield leaf
 
 
 def dataset_heads(dataset: dict[str, Any]) -> Iterator[dict[str, Any]]:
