@@ -25,6 +25,7 @@ from mmris.utils.config_options import (
 from mmris.utils.config_overrides import KeyValueAction, apply_overrides
 from mmris.utils.launch import process_group
 from mmris.utils.prediction_output import add_prediction_writer
+from mmris.utils.run_check import check_run
 from mmris.utils.speed_options import pin_memory_for_gpu, use_speed_hooks
 from mmris.utils.start_options import check_checkpoint
 from mmris.utils.tiny_config import make_tiny
@@ -143,6 +144,7 @@ def prepare(args: argparse.Namespace) -> Config:
         hook.update(test_out_dir=args.show_dir, test_interval=args.show_interval)
         cfg.default_hooks["visualization"] = hook
     check_config(cfg)
+    check_run(cfg)
     use_speed_hooks(cfg)
     pin_memory_for_gpu(cfg)
     add_prediction_writer(cfg, args.out, soft_scores=args.soft_scores)

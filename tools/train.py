@@ -28,6 +28,7 @@ from mmris.utils.config_options import (
 from mmris.utils.config_overrides import KeyValueAction, apply_overrides
 from mmris.utils.launch import process_group
 from mmris.utils.resume_command import resume_command
+from mmris.utils.run_check import check_run
 from mmris.utils.speed_options import pin_memory_for_gpu, use_speed_hooks
 from mmris.utils.start_options import set_start
 from mmris.utils.tiny_config import make_tiny
@@ -157,6 +158,7 @@ def prepare(args: argparse.Namespace) -> Config:
     if args.tracker is not None:
         add_tracker(cfg, args.tracker)
     check_config(cfg)
+    check_run(cfg)
     use_speed_hooks(cfg)
     pin_memory_for_gpu(cfg)
     return cfg

@@ -69,7 +69,8 @@ class BaseRefDataset(BaseDataset):
             epoch. ``"reference"``: each reference once, with one of its sentences at
             random. ``"image"``: each image once, with several of its expressions.
         expressions_per_image: With sampling ``"image"``, at most so many expressions an
-            image, at random without repetition; None takes all.
+            image, at random without repetition; None takes all. Other ways of sampling
+            refuse it in training.
         seed: Start of the random numbers.
         ann_file: Annotation file below ``data_root``.
         data_root: Folder of the dataset.
@@ -80,8 +81,9 @@ class BaseRefDataset(BaseDataset):
         lazy_init: Leave the reading of annotations to the first access.
 
     Raises:
-        ValueError: An argument is out of its range, the pipeline moves pictures away
-            from their masks, or no image is left.
+        ValueError: An argument is out of its range, or the sampling would ignore it;
+            the pipeline moves pictures away from their masks; a record is malformed, or
+            no image is left.
     """
 
     def __init__(
@@ -107,6 +109,13 @@ class BaseRefDataset(BaseDataset):
             raise ValueError(
                 f"expressions_per_image is {expressions_per_image}; give at least 1, "
                 "or None for all expressions of an image"
+            )
+        # In test mode an item is an image with all of them, whatever the sampling.
+        if expressions_per_image is not None and sampling != "image" and not test_mode:
+            raise ValueError(
+                f"expressions_per_image is {expressions_per_image}, but with sampling "
+                f"{sampling!r} an item has one expression. Set sampling='image' or "
+                "expressions_per_image=None"
             )
         self.sampling = sampling
         self.expressions_per_image = expressions_per_image

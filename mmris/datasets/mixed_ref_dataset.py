@@ -96,6 +96,14 @@ class MixedRefDataset(Dataset[Any]):
                     f"datasets.{number} of MixedRefDataset ({title_of(dataset)}) has "
                     "test_mode=True; sets are mixed for training only. Remove it"
                 )
+        if expressions_per_image is not None and all(
+            dataset.sampling != "image" for dataset in self.datasets
+        ):
+            raise ValueError(
+                f"expressions_per_image of MixedRefDataset is {expressions_per_image}, "
+                "but no set has sampling 'image'. Set sampling='image' or "
+                "expressions_per_image=None"
+            )
         self._held_out = list(held_out)
         # Rows (set, item).
         self._items = np.zeros((0, 2), dtype=np.int64)
@@ -211,7 +219,11 @@ def _checked(weights: Sequence[float] | None, count: int) -> list[float] | None:
 def _built(part: Any, place: str, common: dict[str, Any]) -> BaseRefDataset:
     """A dataset of a config; what it says itself wins over what is common to all."""
     if isinstance(part, dict):
-        part = DATASETS.build({**common, **part})
+        options = {**common, **part}
+        # Of a set with another way of sampling, what all have in common is not asked.
+        if options.get("sampling") != "image" and "expressions_per_image" not in part:
+            options.pop("expressions_per_image", None)
+        part = DATASETS.build(options)
     if not isinstance(part, BaseRefDataset):
         raise TypeError(
             f"{place} of MixedRefDataset is a {type(part).__name__}; give a dataset of "

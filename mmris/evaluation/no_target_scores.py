@@ -16,6 +16,11 @@ from .overlap_scores import mean_iou, overall_iou, precision_at
 
 # The X of Prec@X that the release prints, of sentences with a target.
 TARGETED_THRESHOLDS = (0.7, 0.8, 0.9)
+# What no_target_scores may give, in its order.
+NO_TARGET_NAMES = (
+    *("gIoU", "cIoU", "N-acc", "T-acc"),
+    *(f"targeted Prec@{value}" for value in TARGETED_THRESHOLDS),
+)
 
 
 def generalized_iou(counts: MaskCounts, targeted: np.ndarray | None = None) -> float:

@@ -14,7 +14,7 @@ from mmris.registry import METRICS
 from .boundary_iou import count_boundaries
 from .breakdowns import SentenceFacts, check_breakdowns, group_rows
 from .mask_counts import MaskCounts, count_masks
-from .no_target_scores import no_target_scores
+from .no_target_scores import NO_TARGET_NAMES, no_target_scores
 from .overlap_scores import (
     PRECISION_THRESHOLDS,
     check_thresholds,
@@ -94,6 +94,23 @@ class RefSegMetric(BaseMetric):
         self.boundary_iou = boundary_iou
         self.breakdowns = tuple(breakdowns)
         self._size: int | None = None
+
+    def score_names(self) -> list[str]:
+        """Keys of the scores, in their order.
+
+        Which kinds and groups there are the data decide, and whether a score without
+        target is defined: ``mIoU_*`` and ``oIoU_*`` stand for all of these.
+        """
+        names = ["oIoU", "mIoU"]
+        names += [f"Prec@{threshold}" for threshold in self.precision_thresholds]
+        if self.no_target_scores:
+            names += NO_TARGET_NAMES
+        if self.boundary_iou:
+            names.append("boundary IoU")
+        names.append("mIoU_*")
+        if self.breakdowns:
+            names.append("oIoU_*")
+        return [f"{self.prefix}/{name}" if self.prefix else name for name in names]
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Add the images of one batch.

@@ -11,10 +11,14 @@ import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmengine.config import Config, ConfigDict
+from mmengine.config import ConfigDict
+
+from .config_file import read_config_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from mmengine.config import Config
 
 SPLITS = ("train", "val", "test")
 # What a method decides about its data, whichever dataset it trains on.
@@ -37,6 +41,8 @@ def load_config(path: str | Path) -> Config:
 
     Raises:
         FileNotFoundError: No such file; the message names files with a similar name.
+        ValueError: Its ``custom_imports`` is no dict of the right keys.
+        ImportError: A module of ``custom_imports`` cannot be imported.
     """
     file = Path(path)
     if not file.is_file():
@@ -47,7 +53,27 @@ def load_config(path: str | Path) -> Config:
             f"no config file {str(path)!r}"
             + (f"; did you mean {hint}?" if hint else "; see the folder configs/")
         )
-    return Config.fromfile(str(file))
+    return read_config_file(file)
+
+
+def dataset_places(
+    dataset: dict[str, Any], path: str
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The dataset dicts inside wrappers, each with its dotted key.
+
+    Args:
+        dataset: Configuration of a dataset.
+        path: Its dotted key.
+    """
+    # Some datasets have arguments of these names that are no dicts.
+    parts = dataset.get("datasets")
+    if isinstance(parts, list | tuple) and all(isinstance(p, dict) for p in parts):
+        for number, part in enumerate(parts):
+            yield from dataset_places(part, f"{path}.datasets.{number}")
+    elif isinstance(dataset.get("dataset"), dict):
+        yield from dataset_places(dataset["dataset"], f"{path}.dataset")
+    else:
+        yield path, dataset
 
 
 def dataset_leaves(dataset: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -56,15 +82,8 @@ def dataset_leaves(dataset: dict[str, Any]) -> Iterator[dict[str, Any]]:
     Args:
         dataset: Configuration of a dataset.
     """
-    # Some datasets have arguments of these names that are no dicts.
-    parts = dataset.get("datasets")
-    if isinstance(parts, list | tuple) and all(isinstance(p, dict) for p in parts):
-        for part in parts:
-            yield from dataset_leaves(part)
-    elif isinstance(dataset.get("dataset"), dict):
-        yield from dataset_leaves(dataset["dataset"])
-    else:
-        yield dataset
+    for _, leaf in dataset_places(dataset, "dataset"):
+        yield leaf
 
 
 def dataset_heads(dataset: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -94,7 +113,7 @@ def load_dataset_file(name: str, config_file: str | None = None) -> Config:
     Raises:
         FileNotFoundError: No such dataset; the message lists those that exist.
     """
-    return Config.fromfile(str(_find_dataset(name, _dataset_folders(config_file))))
+    return read_config_file(_find_dataset(name, _dataset_folders(config_file)))
 
 
 def switch_dataset(cfg: Config, name: str) -> None:
@@ -122,7 +141,7 @@ def switch_dataset(cfg: Config, name: str) -> None:
         )
     wanted = OWN_DATA if annotations is not None else name
     path = _find_dataset(wanted, _dataset_folders(cfg.filename))
-    source = Config.fromfile(str(path))
+    source = read_config_file(path)
     for split in SPLITS:
         loader = cfg.get(f"{split}_dataloader")
         if loader is None:

@@ -122,11 +122,40 @@ def check_fixed_keys(cfg: Mapping[str, Any]) -> None:
     Raises:
         ValueError: A key that nothing reads.
     """
+    check_custom_imports(cfg.get("custom_imports"))
     for path, known in FIXED_KEYS.items():
         value: Any = cfg
         for key in path.split("."):
             value = value.get(key) if isinstance(value, dict) else None
         check_keys(path, value, known)
+
+
+def check_custom_imports(value: Any) -> None:
+    """Check the modules that a config imports.
+
+    Args:
+        value: ``custom_imports``; nothing of any kind for none.
+
+    Raises:
+        ValueError: It is no dict, has another key, or names no modules.
+    """
+    if not value:
+        return
+    modules = value.get("imports") if isinstance(value, dict) else value
+    names = [modules] if isinstance(modules, str) else modules
+    written = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not isinstance(value, dict):
+        shown = names if written else ["my_package"]
+        raise ValueError(
+            f"custom_imports is {value!r:.80}; write "
+            f"custom_imports=dict(imports={shown!r})"
+        )
+    check_keys("custom_imports", value, FIXED_KEYS["custom_imports"])
+    if modules is not None and not written:
+        raise ValueError(
+            f"custom_imports.imports is {modules!r:.80}; give a list of names of "
+            "modules, such as ['my_package']"
+        )
 
 
 def check_hook_names(hooks: Mapping[str, Any]) -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # Packages whose classes are named with their scope.
 SCOPES = ("mmseg", "mmpretrain")
+# Packages whose classes are no user's.
+LIBRARIES = ("mmris", "mmengine", "mmcv", *SCOPES)
 _CLOSE = 0.6
 
 
@@ -59,6 +61,30 @@ def arguments_of(target: Any) -> Arguments:
         if step is object:
             break
     return Arguments(frozenset(names), takes_any=True)
+
+
+def default_of(target: Any, name: str) -> Any:
+    """Read what an argument of a class is where a config does not give it.
+
+    Args:
+        target: A class.
+        name: Name of the argument.
+
+    Returns:
+        The default. :attr:`inspect.Parameter.empty` if there is none, and where nobody
+        can know: a class of a user's that hands on by ``**kwargs`` what it is given may
+        add the argument itself.
+    """
+    for step in target.__mro__ if inspect.isclass(target) else ():
+        if "__init__" not in vars(step) or step is object:
+            continue
+        parameters = inspect.signature(vars(step)["__init__"]).parameters
+        if name in parameters:
+            return parameters[name].default
+        hands_on = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        if not hands_on or step.__module__.partition(".")[0] not in LIBRARIES:
+            break
+    return inspect.Parameter.empty
 
 
 def find_type(name: Any, registry: Registry, scope: str) -> Any:

@@ -126,6 +126,10 @@ def test_wrong_arguments_are_refused():
         Records(sampling="random")
     with pytest.raises(ValueError, match="expressions_per_image is 0; give at least 1"):
         Records(expressions_per_image=0)
+    for sampling in ("sentence", "reference"):
+        message = f"is 4, but with sampling '{sampling}' .* Set sampling='image'"
+        with pytest.raises(ValueError, match=message):
+            Records(sampling=sampling, expressions_per_image=4)
     with pytest.raises(ValueError, match="Records has no item"):
         len(Records(indices=[], serialize_data=False))
 

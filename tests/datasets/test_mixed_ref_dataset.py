@@ -124,6 +124,21 @@ def test_what_a_set_says_itself_wins(root):
     assert dataset.num_items() == [8, 8]
 
 
+def test_a_number_of_expressions_is_for_the_sets_that_take_several(root):
+    parts = [config(root, "cups", sampling="image"), config(root, "plates")]
+    dataset = mixed(root, datasets=parts, expressions_per_image=2)
+    assert [part.expressions_per_image for part in dataset.datasets] == [2, None]
+    dataset = mixed(root, sampling="image", expressions_per_image=2)
+    assert [part.expressions_per_image for part in dataset.datasets] == [2, 2]
+    for options in ({}, {"sampling": "reference"}):
+        message = r"expressions_per_image of MixedRefDataset is 2, but no set"
+        with pytest.raises(ValueError, match=message):
+            mixed(root, expressions_per_image=2, **options)
+    parts[1]["expressions_per_image"] = 3
+    with pytest.raises(ValueError, match=r"expressions_per_image is 3, but with sampl"):
+        mixed(root, datasets=parts)
+
+
 # ----- weights
 
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from mmengine.config import Config
 from torch import nn
 
+from mmris.datasets import ShapesRefDataset
 from mmris.engine import ActivationCheckpointingHook
 from mmris.utils.config import load_config, switch_dataset
 from mmris.utils.config_check import check_config, check_custom_keys
@@ -16,6 +17,7 @@ from mmris.utils.config_options import (
     use_mixed_precision,
 )
 from mmris.utils.config_overrides import apply_overrides
+from mmris.utils.run_check import check_run
 from mmris.utils.speed_options import use_speed_hooks
 from mmris.utils.tiny_config import make_tiny
 from tests.conftest import REPOSITORY
@@ -75,6 +77,58 @@ def no_such_part(folder):
     keys = {"text_encodr": {"lr_mult": 0.1}}
     cfg = tiny(optim_wrapper__paramwise_cfg={"custom_keys": keys})
     check_custom_keys(nn.ModuleDict({"text_encoder": nn.Linear(1, 1)}), cfg)
+
+
+@error("`custom_imports` is a list")
+def imports_in_a_list(folder):
+    (folder / "own.py").write_text("custom_imports = ['my_package']\n")
+    load_config(folder / "own.py")
+
+
+@error("A module of `custom_imports` is not found")
+def no_such_module(folder):
+    text = "custom_imports = dict(imports=['package_that_is_not_there'])\n"
+    (folder / "own.py").write_text(text)
+    load_config(folder / "own.py")
+
+
+@error("`save_best` names a score that validation does not give")
+def no_such_score(folder):
+    check_run(tiny(default_hooks__checkpoint__save_best="miou"))
+
+
+@error("`rule` would keep the worst checkpoint")
+def less_is_better(folder):
+    check_run(tiny(default_hooks__checkpoint__rule="less"))
+
+
+@error("A schedule counts epochs, training iterations")
+def schedule_by_epoch(folder):
+    schedule = {"type": "PolyLR", "power": 0.9, "end": 12}
+    check_run(tiny(param_scheduler=[schedule]))
+
+
+@error("Epochs that never end")
+def endless_epoch(folder):
+    train_cfg = {"_delete_": True, "by_epoch": True, "max_epochs": 3}
+    check_run(tiny(train_cfg=train_cfg))
+
+
+@error("`test_mode` is forgotten")
+def no_test_mode(folder):
+    cfg = tiny()
+    del cfg.val_dataloader.dataset["test_mode"]
+    check_run(cfg)
+
+
+@error("`test_mode` in training")
+def training_in_test_mode(folder):
+    check_run(tiny(train_dataloader__dataset__test_mode=True))
+
+
+@error("`expressions_per_image` with a sampling of single expressions")
+def ignored_number(folder):
+    ShapesRefDataset(split="train", num_images=1, expressions_per_image=4)
 
 
 @error("`--cfg-options` names no key of the config")

@@ -160,6 +160,36 @@ def dealt(entries, size):
     return metric.compute_metrics(metric.results)
 
 
+def test_the_names_are_those_of_the_scores():
+    """In their order: the first is what a hook takes for 'auto'."""
+    metric = RefSegMetric(
+        precision_thresholds=[0.5, 0.25],
+        no_target_scores=True,
+        boundary_iou=True,
+        breakdowns=["targets"],
+        prefix="val",
+    )
+    masks = np.zeros((2, 4, 4), int)
+    masks[0, 1:3] = 1
+    facts = {
+        "expressions": ["left", "none"],
+        "category_ids": [1, -1],
+        "num_distractors": [0, 0],
+        "ann_ids": [[1], []],
+    }
+    metric.process(None, [{**sample(masks, masks, kinds=["place", ""]), **facts}])
+    given = list(metric.evaluate(1))
+    names = metric.score_names()
+    open_ends = ("val/mIoU_", "val/oIoU_")
+    fixed = [name for name in given if not name.startswith(open_ends)]
+    assert [name for name in names if not name.endswith("*")] == fixed
+    assert [name for name in names if name.endswith("*")] == [
+        f"{e}*" for e in open_ends
+    ]
+    assert RefSegMetric().score_names()[:2] == ["oIoU", "mIoU"]
+    assert "oIoU_*" not in RefSegMetric().score_names()
+
+
 def test_images_that_were_dealt_twice_count_once():
     """Whatever the way of dealing: by cutting, blocks of images would lose one."""
     rng = np.random.default_rng(0)

@@ -10,6 +10,8 @@ from tests.conftest import REPOSITORY
 
 TINY = REPOSITORY / "configs" / "baseline" / "baseline_tiny_shapes.py"
 
+SINGLE, SEVERAL = "sampling=sentence", "expressions_per_image=2"
+
 
 @pytest.fixture
 def plain(tmp_path):
@@ -55,6 +57,17 @@ def one_line(capsys):
             ["train_dataloader.sampler.type=3"],
             "sampler.type is 3, which is no registered",
         ),
+        # What would go wrong hours later, or not at all.
+        (["default_hooks.checkpoint.save_best=miou"], "did you mean 'mIoU'"),
+        (["param_scheduler.1.by_epoch=True"], "param_scheduler.1.by_epoch is True"),
+        (["val_dataloader.dataset.test_mode=False"], "Set test_mode=True"),
+        (
+            [
+                f"train_dataloader.dataset.{SINGLE}",
+                f"train_dataloader.dataset.{SEVERAL}",
+            ],
+            "with sampling 'sentence' an item has one expression",
+        ),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
@@ -70,6 +83,8 @@ def test_wrong_configs_of_testing(trained, test_tool, tmp_path, one_line):
     arguments += ["--work-dir", str(tmp_path / "run"), "--cfg-options"]
     returned = test_tool.main([*arguments, "test_evaluator.thresholds=[0.5]"])
     one_line(returned, r"test_evaluator.thresholds: RefSegMetric has no argument")
+    returned = test_tool.main([*arguments, "test_dataloader.dataset.test_mode=False"])
+    one_line(returned, r"test_dataloader.dataset.test_mode is False, so that")
 
 
 def test_options_may_not_be_shortened(train_tool, config, capsys):

@@ -6,6 +6,7 @@ from mmengine.config import Config
 from mmris.utils.config import (
     dataset_heads,
     dataset_leaves,
+    dataset_places,
     load_config,
     switch_dataset,
 )
@@ -30,6 +31,8 @@ def test_leaves_are_found_below_wrappers_only():
     both = {"type": "ConcatDataset", "datasets": [leaf, {"dataset": other}]}
     assert list(dataset_leaves(both)) == [leaf, other]
     assert list(dataset_leaves(leaf)) == [leaf]
+    places = [place for place, _ in dataset_places(both, "val")]
+    assert places == ["val.datasets.0", "val.datasets.1.dataset"]
 
 
 @pytest.mark.parametrize("name", DATASETS)

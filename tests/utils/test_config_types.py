@@ -1,6 +1,15 @@
-from mmengine import registry as root
+import inspect
 
-from mmris.utils.config_types import arguments_of, find_type, suggest_name, suggest_type
+from mmengine import registry as root
+from mmengine.optim import PolyLR
+
+from mmris.utils.config_types import (
+    arguments_of,
+    default_of,
+    find_type,
+    suggest_name,
+    suggest_type,
+)
 
 
 class Base:
@@ -31,6 +40,17 @@ def test_arguments_handed_on_are_found():
     assert not arguments_of(Leaf).takes_any
     assert arguments_of(Base).names == {"deep", "own"}
     assert arguments_of(function).names == {"first", "second"}
+
+
+def test_defaults():
+    assert default_of(Base, "own") == 1
+    assert default_of(Middle, "wide") == 2
+    assert default_of(PolyLR, "by_epoch") is True  # two classes up
+    unknown = inspect.Parameter.empty
+    assert default_of(Base, "deep") is unknown
+    assert default_of(Base, "wide") is unknown
+    assert default_of(Middle, "own") is unknown  # Middle may set it itself
+    assert default_of(function, "first") is unknown
 
 
 def test_what_takes_anything():

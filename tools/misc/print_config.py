@@ -16,6 +16,7 @@ from mmris.utils.config import load_config, switch_dataset
 from mmris.utils.config_check import check_config
 from mmris.utils.config_overrides import KeyValueAction, apply_overrides
 from mmris.utils.config_types import suggest_name
+from mmris.utils.run_check import check_run
 from mmris.utils.tiny_config import make_tiny
 from mmris.utils.tool_errors import run_tool
 
@@ -110,6 +111,7 @@ def print_config(args: argparse.Namespace) -> int:
     if args.cfg_options is not None:
         apply_overrides(cfg, args.cfg_options)
     check_config(cfg)
+    check_run(cfg)
     print(text_of(cfg, args.key).rstrip())
     return 0
 
