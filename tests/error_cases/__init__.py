@@ -36,6 +36,7 @@ def behaviour(situation):
 from . import (  # noqa: E402
     checkpoints,
     configs,
+    models,
     pictures_and_masks,
     processes,
     published_copies,
@@ -45,6 +46,7 @@ from . import (  # noqa: E402
 __all__ = [
     "checkpoints",
     "configs",
+    "models",
     "pictures_and_masks",
     "processes",
     "published_copies",

@@ -111,7 +111,8 @@ def test_the_backbone_is_not_in_the_neck_and_a_misspelt_neck_is_named():
     config = make_config("mmseg.ResNetV1c", "DecoderFusion")
     assert not hasattr(MODELS.build(config).neck, "backbone")
     config["neck"]["type"] = "NoSuchNeck"
-    with pytest.raises(KeyError, match="NoSuchNeck is not in the mmris::model"):
+    message = r"model\.neck\.type is 'NoSuchNeck', which is no registered model"
+    with pytest.raises(ValueError, match=message):
         MODELS.build(config)
 
 

@@ -87,6 +87,7 @@ def test_weights_of_the_backbone_by_init_cfg(converted, pool):
 def model_config():
     return {
         "type": "RefSegmentor",
+        "data_preprocessor": {"type": "RefSegDataPreprocessor"},
         "text_encoder": {
             "type": "CLIPTextEncoder",
             "channels": 64,

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mmris.models.layers import at_least_float32
+from mmris.models.parts import CASCADE_PART, LEVEL_AGGREGATION, build_part
 from mmris.registry import MODELS
 
 from ._embedding_attention import EmbeddingsFromMap, MapFromEmbeddings
@@ -23,7 +24,8 @@ from .level_parts import LevelAggregation
 if TYPE_CHECKING:
     from mmris.structures import FusedFeatures, FusedSpec
 
-_PART = "model.decode_head.aggregation ContextualEmbeddingCascade"
+_KEY = "model.decode_head.aggregation"
+_PART = f"{_KEY} ContextualEmbeddingCascade"
 
 
 @MODELS.register_module()
@@ -104,8 +106,8 @@ class ContextualEmbeddingCascade(LevelAggregation):
     ) -> None:
         super().__init__(in_features=in_features)
         merge = merge or {"type": "SumAggregation"}
-        self.merge: LevelAggregation = MODELS.build(
-            {**merge, "in_features": in_features}
+        self.merge: LevelAggregation = build_part(
+            f"{_KEY}.merge", merge, LEVEL_AGGREGATION, {"in_features": in_features}
         )
         channels = self.merge.out_channels
         _check(channels, num_stages, num_embeddings, num_heads)
@@ -113,7 +115,9 @@ class ContextualEmbeddingCascade(LevelAggregation):
         self.pre_norm = pre_norm
         self.first_map: nn.Module | None = None
         if first_map is not None:
-            self.first_map = MODELS.build({**first_map, "channels": channels})
+            self.first_map = build_part(
+                f"{_KEY}.first_map", first_map, CASCADE_PART, {"channels": channels}
+            )
         self.stages = nn.ModuleList(
             _Stage(channels=channels, num_heads=num_heads, alignment=alignment)
             for _ in range(num_stages)
@@ -174,7 +178,9 @@ class _Stage(nn.Module):
         self.write = MapFromEmbeddings(channels=channels, num_heads=num_heads)
         self.alignment: nn.Module | None = None
         if alignment is not None:
-            self.alignment = MODELS.build({**alignment, "channels": channels})
+            self.alignment = build_part(
+                f"{_KEY}.alignment", alignment, CASCADE_PART, {"channels": channels}
+            )
 
     def align(self, proposal: Tensor, before: Tensor) -> Tensor:
         """The map of the stage, of its proposal and the map before."""

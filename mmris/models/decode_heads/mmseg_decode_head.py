@@ -9,6 +9,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
 from mmris.models.layers import resize_to
+from mmris.models.parts import build_at
 from mmris.registry import MODELS
 from mmris.structures import MaskOutput
 
@@ -87,9 +88,9 @@ class MMSegDecodeHead(RefDecodeHead):
                     "head itself; choose another one"
                 )
             self.used_levels |= _used_levels(first)
-            self.first_head = MODELS.build(first)
+            self.first_head = build_at("model.decode_head.first_head", first)
             self.aux_names = (FIRST_LOGITS,)
-        self.head: nn.Module = MODELS.build(config)
+        self.head: nn.Module = build_at("model.decode_head.head", config)
         self.has_own_losses = use_head_loss
 
     def forward(self, fused: FusedFeatures) -> MaskOutput:

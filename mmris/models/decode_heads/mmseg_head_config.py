@@ -46,6 +46,11 @@ def complete_head_config(
         ValueError: The head is not supported, or an option does not fit.
     """
     where = f"model.decode_head.{key}"
+    if not isinstance(config, dict):
+        raise ValueError(
+            f"{where} is {config!r}; give the config of a head of mmseg, such as "
+            "dict(type='FCNHead', channels=...)"
+        )
     kind = str(config.get("type")).removeprefix("mmseg.")
     if kind not in SUPPORTED_HEADS:
         raise ValueError(

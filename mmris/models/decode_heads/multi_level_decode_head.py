@@ -7,6 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from mmris.models.parts import (
+    LEVEL_AGGREGATION,
+    LEVEL_EXCHANGE,
+    MASK_DECODER,
+    build_part,
+)
 from mmris.registry import MODELS
 from mmris.structures import FusedSpec, LevelSpec, MaskOutput
 
@@ -53,7 +59,12 @@ class MultiLevelDecodeHead(RefDecodeHead):
         self.level_decoders = nn.ModuleList()
         if level_decoder is not None:
             self.level_decoders.extend(
-                MODELS.build({**level_decoder, "in_channels": channels})
+                build_part(
+                    "model.decode_head.level_decoder",
+                    level_decoder,
+                    MASK_DECODER,
+                    {"in_channels": channels},
+                )
                 for channels in in_features.channels
             )
         self.aux_names = tuple(f"level_{i}" for i in range(len(self.level_decoders)))
@@ -66,13 +77,25 @@ class MultiLevelDecodeHead(RefDecodeHead):
             in_features = _of_width(in_features, level_channels)
         self.exchange: LevelExchange | None = None
         if exchange is not None:
-            self.exchange = MODELS.build({**exchange, "in_features": in_features})
-            in_features = self.exchange.spec
-        self.aggregation: LevelAggregation = MODELS.build(
-            {**aggregation, "in_features": in_features}
+            built: LevelExchange = build_part(
+                "model.decode_head.exchange",
+                exchange,
+                LEVEL_EXCHANGE,
+                {"in_features": in_features},
+            )
+            self.exchange = built
+            in_features = built.spec
+        self.aggregation: LevelAggregation = build_part(
+            "model.decode_head.aggregation",
+            aggregation,
+            LEVEL_AGGREGATION,
+            {"in_features": in_features},
         )
-        self.mask_decoder: MaskDecoder = MODELS.build(
-            {**mask_decoder, "in_channels": self.aggregation.out_channels}
+        self.mask_decoder: MaskDecoder = build_part(
+            "model.decode_head.mask_decoder",
+            mask_decoder,
+            MASK_DECODER,
+            {"in_channels": self.aggregation.out_channels},
         )
 
     def forward(self, fused: FusedFeatures) -> MaskOutput:

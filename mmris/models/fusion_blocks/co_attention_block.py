@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from mmris.models.layers import conv_block, unit_length
+from mmris.models.parts import CO_ATTENTION, build_part
 from mmris.registry import MODELS
 
 from .co_attention.multimodal_feature import MultimodalFeature
@@ -83,7 +84,12 @@ class CoAttentionBlock(FusionBlock):
                 channels=channels,
                 query_conv=query_conv,
             )
-            self.co_attention = MODELS.build({**co_attention, "channels": channels})
+            self.co_attention = build_part(
+                "model.neck.block.co_attention",
+                co_attention,
+                CO_ATTENTION,
+                {"channels": channels},
+            )
             mixed = self.co_attention.out_channels
         self.mix = conv_block(
             mixed, self.out_channels, kernel_size=3, activation=nn.PReLU()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mmris.models.parts import FUSION_BLOCK, build_part
 from mmris.registry import MODELS
 from mmris.structures import TextFeatures, TextSpec
 
@@ -54,8 +55,11 @@ class SentenceAsWordBlock(FusionBlock):
         self, *, in_level: LevelSpec, in_text: TextSpec, block: dict[str, Any]
     ) -> None:
         channels = in_text.sentence_channels
-        inner: FusionBlock = MODELS.build(
-            {**block, "in_level": in_level, "in_text": TextSpec(channels, channels)}
+        inner: FusionBlock = build_part(
+            "model.neck.block.block",
+            block,
+            FUSION_BLOCK,
+            {"in_level": in_level, "in_text": TextSpec(channels, channels)},
         )
         super().__init__(
             in_level=in_level, in_text=in_text, out_channels=inner.out_channels

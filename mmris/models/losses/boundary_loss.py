@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mmris.models.parts import TENSOR_LOSS, build_part
 from mmris.registry import MODELS
 
 from .contour import contour
@@ -67,7 +68,8 @@ class BoundaryLoss(OutputLoss):
         super().__init__(reads={f"loss_{name}": name for name in outputs})
         self.radius = radius
         self.weight = weight
-        self.loss = MODELS.build(loss)
+        key = "loss of a model.losses entry BoundaryLoss"
+        self.loss = build_part(key, loss, TENSOR_LOSS)
 
     def forward(self, output: MaskOutput, masks: Tensor) -> dict[str, Tensor]:
         """Compute the losses.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn import functional
 
+from mmris.models.parts import TENSOR_LOSS, build_part
 from mmris.registry import MODELS
 
 from .output_loss import OutputLoss, loss_at_target
@@ -56,7 +57,8 @@ class MaskLoss(OutputLoss):
         self.output = output
         self.weight = weight
         self.size = None if size is None else tuple(size)
-        self.loss = MODELS.build(loss)
+        key = f"loss of the model.losses entry {name!r}"
+        self.loss = build_part(key, loss, TENSOR_LOSS)
 
     def forward(self, output: MaskOutput, masks: Tensor) -> dict[str, Tensor]:
         """Compute the loss.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from torch import nn
 
+from mmris.models.parts import FUSION_BLOCK, REINJECTION, build_part
 from mmris.registry import MODELS
 from mmris.structures import FusedFeatures, FusedSpec, LevelSpec
 
@@ -56,11 +57,18 @@ class DecoderFusion(FusionNeck):
         super().__init__(in_levels=in_levels, in_text=in_text, in_indices=in_indices)
         self.reinjection: Reinjection | None = None
         self.blocks = nn.ModuleList(
-            MODELS.build({**block, "in_level": level, "in_text": in_text})
+            build_part(
+                "model.neck.block",
+                block,
+                FUSION_BLOCK,
+                {"in_level": level, "in_text": in_text},
+            )
             for level in self.in_levels
         )
         if reinjection is not None:
-            self.reinjection = MODELS.build(reinjection)
+            self.reinjection = build_part(
+                "model.neck.reinjection", reinjection, REINJECTION
+            )
             self._check_channels()
 
     def _check_channels(self) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mmris.models.backbones import find_stages, read_stage_levels
+from mmris.models.parts import FUSION_BLOCK, REINJECTION, build_part
 from mmris.registry import MODELS
 from mmris.structures import FusedFeatures, FusedSpec, LevelSpec
 from mmris.structures.pytree import register_pytree
@@ -100,7 +101,9 @@ class EncoderFusion(FusionNeck):
         _check_stages(self.stages, self.out_stages)
         self.stem_level = stem_level
         self.reinjection: Reinjection | None = (
-            None if reinjection is None else MODELS.build(reinjection)
+            None
+            if reinjection is None
+            else build_part("model.neck.reinjection", reinjection, REINJECTION)
         )
         if stem_level:
             check_stem(stem, levels[0], backbone)
@@ -222,7 +225,9 @@ def _check_stages(stages: tuple[int, ...], out_stages: tuple[int, ...]) -> None:
 def _build_block(
     config: dict[str, Any], stage: int, level: LevelSpec, text: TextSpec
 ) -> FusionBlock:
-    block: FusionBlock = MODELS.build({**config, "in_level": level, "in_text": text})
+    block: FusionBlock = build_part(
+        "model.neck.block", config, FUSION_BLOCK, {"in_level": level, "in_text": text}
+    )
     if block.out_channels != level.channels:
         raise ValueError(
             f"model.neck.block gives {block.out_channels} channels, but the map is "

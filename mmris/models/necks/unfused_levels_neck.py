@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mmris.models.backbones import find_stages, read_stage_levels
+from mmris.models.parts import FUSION_NECK, build_part, find_part
 from mmris.registry import MODELS
 from mmris.structures import FusedFeatures, FusedSpec, LevelSpec
 from mmris.structures.features import MAX_LEVELS
@@ -77,15 +78,18 @@ class UnfusedLevelsNeck(FusionNeck):
             stem, levels = read_stage_levels(self.family, backbone)
             check_stem(stem, levels[0], backbone)
             unfused = (stem, *unfused)
-        neck_class = MODELS.get(neck["type"])
+        neck_class = find_part("model.neck.neck", neck, FUSION_NECK)
         if getattr(neck_class, "inside_backbone", False):
             raise ValueError(
                 f"model.neck.neck is {neck['type']}, which runs the backbone itself; "
                 "choose one that works after it, such as DecoderFusion, or make it "
                 "model.neck"
             )
-        self.neck: FusionNeck = MODELS.build(
-            {**neck, "in_levels": in_levels, "in_text": in_text}
+        self.neck: FusionNeck = build_part(
+            "model.neck.neck",
+            neck,
+            FUSION_NECK,
+            {"in_levels": in_levels, "in_text": in_text},
         )
         self.levels = (*unfused, *self.neck.spec.levels)
         _check_levels(self.levels)

@@ -66,6 +66,11 @@ class PredictionSettings:
         Args:
             config: ``model.test_cfg``.
         """
+        if not isinstance(config, dict):
+            raise ValueError(
+                f"model.test_cfg is {config!r}; give dict(threshold=..., "
+                "expressions_per_chunk=...)"
+            )
         names = [field.name for field in fields(cls)]
         unknown = sorted(set(config) - set(names))
         missing = sorted(set(names) - set(config))

@@ -11,6 +11,16 @@ from torch import Tensor
 
 from mmris.models.backbones import read_levels
 from mmris.models.layers import resize_to
+from mmris.models.parts import (
+    BACKBONE,
+    DATA_PREPROCESSOR,
+    DECODE_HEAD,
+    FUSION_NECK,
+    OUTPUT_LOSS,
+    TEXT_ENCODER,
+    build_part,
+    find_part,
+)
 from mmris.registry import MODELS, TASK_UTILS
 from mmris.structures import LevelSpec, MaskOutput
 
@@ -49,9 +59,9 @@ class RefSegmentor(BaseModel):
         losses: Configs of losses, each with a name of its own; may be empty if the
             decode head brings its own.
         test_cfg: ``threshold`` and ``expressions_per_chunk``.
+        data_preprocessor: Config of the data preprocessor.
         post_processing: Config of a :class:`PostProcessing` that refines the logits in
             prediction, at the size of the input; None for none.
-        data_preprocessor: Config of the data preprocessor.
         backbone_levels: Channels and strides of the backbone's levels, instead of
             reading them.
         init_cfg: As in every MMEngine module.
@@ -66,33 +76,44 @@ class RefSegmentor(BaseModel):
         decode_head: dict[str, Any],
         losses: Sequence[dict[str, Any]],
         test_cfg: dict[str, Any],
+        data_preprocessor: dict[str, Any],
         post_processing: dict[str, Any] | None = None,
-        data_preprocessor: dict[str, Any] | None = None,
         backbone_levels: Sequence[dict[str, int]] | None = None,
         init_cfg: dict[str, Any] | None = None,
     ) -> None:
-        preprocessor = MODELS.build(
-            data_preprocessor or {"type": "RefSegDataPreprocessor"}
+        preprocessor = build_part(
+            "model.data_preprocessor", data_preprocessor, DATA_PREPROCESSOR
         )
         super().__init__(data_preprocessor=preprocessor, init_cfg=init_cfg)
         self.settings = PredictionSettings.from_config(test_cfg)
         self.post_processing: PostProcessing | None = None
         if post_processing is not None:
             self.post_processing = TASK_UTILS.build(post_processing)
-        self.text_encoder: BaseTextEncoder = MODELS.build(text_encoder)
-        self.backbone = MODELS.build(backbone)
+        self.text_encoder: BaseTextEncoder = build_part(
+            "model.text_encoder", text_encoder, TEXT_ENCODER
+        )
+        self.backbone = build_part("model.backbone", backbone, BACKBONE)
         if backbone_levels is None:
             levels = read_levels(self.backbone)
         else:
             levels = tuple(LevelSpec(**level) for level in backbone_levels)
         given = {"in_levels": levels, "in_text": self.text_encoder.spec}
-        if _works_inside_backbone(neck):
+        neck_class = find_part("model.neck", neck, FUSION_NECK)
+        if getattr(neck_class, "inside_backbone", False):
             given["backbone"] = self.backbone
-        self.neck: FusionNeck = MODELS.build({**neck, **given})
-        self.decode_head: RefDecodeHead = MODELS.build(
-            {**decode_head, "in_features": self.neck.spec}
+        self.neck: FusionNeck = build_part("model.neck", neck, FUSION_NECK, given)
+        self.decode_head: RefDecodeHead = build_part(
+            "model.decode_head",
+            decode_head,
+            DECODE_HEAD,
+            {"in_features": self.neck.spec},
         )
-        self.losses = torch.nn.ModuleList(MODELS.build(loss) for loss in losses)
+        if not isinstance(losses, (list, tuple)):
+            raise ValueError(f"model.losses is {losses!r}; give a list of losses")
+        self.losses = torch.nn.ModuleList(
+            build_part(f"model.losses[{number}]", loss, OUTPUT_LOSS)
+            for number, loss in enumerate(losses)
+        )
         _check_losses(cast("list[OutputLoss]", list(self.losses)), self.decode_head)
 
     def forward(
@@ -308,12 +329,6 @@ def _one_sample_an_image(
 ) -> Tensor:
     counts = torch.tensor([len(sample.expressions) for sample in data_samples])
     return torch.arange(len(counts)).repeat_interleave(counts).to(device)
-
-
-def _works_inside_backbone(neck: dict[str, Any]) -> bool:
-    kind = neck.get("type")
-    neck_class = MODELS.get(kind) if isinstance(kind, str) else kind
-    return bool(getattr(neck_class, "inside_backbone", False))
 
 
 def _check_losses(losses: list[OutputLoss], head: RefDecodeHead) -> None:
