@@ -2,8 +2,10 @@
 
 import copy
 
+from mmris.models import DecoderFusion, MaskLoss, RefSegDataPreprocessor
 from mmris.registry import MODELS
-from tests.parts import model_config
+from mmris.structures import FusedFeatures
+from tests.parts import build_model, make_item, model_config, predict
 
 from . import error
 
@@ -37,6 +39,23 @@ def string(folder):
 @error("A loss on logits and masks stands in `model.losses` itself")
 def bare_loss(folder):
     build(losses=[{"type": "mmseg.DiceLoss"}])
+
+
+@error("A loss for several classes, of whose softmax over one logit nothing is learned")
+def softmax_of_one(folder):
+    MaskLoss(name="loss_mask", loss={"type": "mmseg.TverskyLoss"})
+
+
+@error("A loss that takes the pixels of a row for classes")
+def softmax_of_a_row(folder):
+    loss = {"type": "mmpretrain.LabelSmoothLoss", "label_smooth_val": 0.1}
+    MaskLoss(name="loss_mask", loss=loss)
+
+
+@error("A loss that wants masks of another shape")
+def other_shape(folder):
+    loss = {"type": "mmseg.CrossEntropyLoss", "use_sigmoid": True}
+    MaskLoss(name="loss_mask", loss=loss)
 
 
 @error("The data preprocessor is another library's")

@@ -14,6 +14,7 @@ from mmris.registry import MODELS
 
 from .contour import contour
 from .output_loss import OutputLoss, loss_at_target
+from .trial import try_loss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,8 @@ class BoundaryLoss(OutputLoss):
         weight: Factor of each.
 
     Raises:
-        ValueError: There is no output, one twice, or the radius is below 1.
+        ValueError: There is no output, one twice, the radius is below 1, or nothing
+            would be learned from the loss.
 
     Deviations: none. The released code draws contours by distance transforms, which
     have no meaning where a mask is empty; there this one draws none, and elsewhere the
@@ -70,6 +72,7 @@ class BoundaryLoss(OutputLoss):
         self.weight = weight
         key = "loss of a model.losses entry BoundaryLoss"
         self.loss = build_part(key, loss, TENSOR_LOSS)
+        try_loss(key, self.loss)
 
     def forward(self, output: MaskOutput, masks: Tensor) -> dict[str, Tensor]:
         """Compute the losses.

@@ -11,6 +11,7 @@ from mmris.models.parts import TENSOR_LOSS, build_part
 from mmris.registry import MODELS
 
 from .output_loss import OutputLoss, loss_at_target
+from .trial import try_loss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,8 @@ class MaskLoss(OutputLoss):
 
     Raises:
         ValueError: ``name`` does not start with ``loss``: such a value would be logged
-            and never trained on. Or ``size`` is not two positive lengths.
+            and never trained on. Or ``size`` is not two positive lengths, or nothing
+            would be learned from the loss.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class MaskLoss(OutputLoss):
         self.size = None if size is None else tuple(size)
         key = f"loss of the model.losses entry {name!r}"
         self.loss = build_part(key, loss, TENSOR_LOSS)
+        try_loss(key, self.loss, size)
 
     def forward(self, output: MaskOutput, masks: Tensor) -> dict[str, Tensor]:
         """Compute the loss.
