@@ -28,6 +28,9 @@ class RefSegDataPreprocessor(ImgDataPreprocessor):
         std: Per channel, like ``mean``.
         bgr_to_rgb: Whether to reverse the channels of the pipeline's BGR pictures.
         share_images: Whether items may share a picture in training.
+
+    Raises:
+        ValueError: ``mean`` and ``std`` are of pixels from 0 to 1.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class RefSegDataPreprocessor(ImgDataPreprocessor):
         bgr_to_rgb: bool = True,
         share_images: bool = True,
     ) -> None:
+        _refuse_unit_scale(mean, std)
         super().__init__(mean=mean, std=std, bgr_to_rgb=bgr_to_rgb)
         self.share_images = share_images
 
@@ -89,6 +93,18 @@ class RefSegDataPreprocessor(ImgDataPreprocessor):
         if not self._channel_conversion:  # the model sees the pipeline's BGR
             pictures = pictures.flip(1)
         return pictures.round().clamp(0, 255).to(torch.uint8)
+
+
+def _refuse_unit_scale(
+    mean: Sequence[float] | None, std: Sequence[float] | None
+) -> None:
+    """Other libraries print these numbers for pixels from 0 to 1."""
+    if mean and std and max(mean) <= 1 and max(std) < 1:
+        raise ValueError(
+            f"model.data_preprocessor has mean {tuple(mean)} and std {tuple(std)}, "
+            "which are for pixels from 0 to 1; here they go from 0 to 255: multiply "
+            "both by 255"
+        )
 
 
 def _require_equal_sizes(pictures: list[Tensor], samples: Any) -> None:

@@ -61,3 +61,8 @@ def other_shape(folder):
 @error("The data preprocessor is another library's")
 def other_preprocessor(folder):
     build(data_preprocessor={"type": "mmseg.SegDataPreProcessor"})
+
+
+@error("`mean` and `std` are for pixels from 0 to 1")
+def unit_scale(folder):
+    RefSegDataPreprocessor(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))

@@ -66,3 +66,34 @@ def test_unequal_sizes_are_refused():
     batch["inputs"][1] = batch["inputs"][1].transpose(1, 2)
     with pytest.raises(ValueError, match=r"\(4, 6\) and \(6, 4\) \(item 1 9.jpg\)"):
         RefSegDataPreprocessor()(batch)
+
+
+@pytest.mark.parametrize(
+    ("mean", "std"),
+    [
+        ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        ([0.5] * 3, [0.5] * 3),
+        ((0, 0, 0), (0.5, 0.5, 0.5)),
+    ],
+)
+def test_numbers_for_pixels_from_0_to_1_are_refused(mean, std):
+    message = (
+        r"data_preprocessor has mean \(.*\) and std \(.*\), .* multiply both by 255"
+    )
+    with pytest.raises(ValueError, match=message):
+        RefSegDataPreprocessor(mean=mean, std=std)
+
+
+@pytest.mark.parametrize(
+    ("mean", "std"),
+    [
+        ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+        ((104.0, 116.7, 122.7), (1.0, 1.0, 1.0)),
+        ((0, 0, 0), (255, 255, 255)),
+        ((0, 0, 0), (1, 1, 1)),
+        ((127.5,) * 3, (0.5,) * 3),
+        (None, None),
+    ],
+)
+def test_other_numbers_are_taken(mean, std):
+    RefSegDataPreprocessor(mean=mean, std=std)
