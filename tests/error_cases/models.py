@@ -66,3 +66,16 @@ def other_preprocessor(folder):
 @error("`mean` and `std` are for pixels from 0 to 1")
 def unit_scale(folder):
     RefSegDataPreprocessor(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+
+
+class OneLevelLess(DecoderFusion):
+    def fuse(self, projected, text, image_index):
+        fused = super().fuse(projected, text, image_index)
+        return FusedFeatures(fused.maps[1:], fused.text[1:], image_index)
+
+
+@error("A neck of your own gives other levels than its `spec` says")
+def other_levels(folder):
+    config = copy.deepcopy(model_config())
+    config["neck"]["type"] = OneLevelLess
+    predict(build_model(config), [make_item(1)])

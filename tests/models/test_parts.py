@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from mmris.models import parts
+from mmris.models import DecoderFusion, parts
 from mmris.registry import MODELS
 from mmris.structures import FusedFeatures, FusedSpec, MaskOutput, TextFeatures
 from tests.parts import build_model, collate, make_item, model_config, predict
@@ -247,3 +247,36 @@ def test_a_convolution_will_do_for_a_mask_decoder():
     decoder = {"type": torch.nn.Conv2d, "out_channels": 1, "kernel_size": 1}
     model = build_model(changed("decode_head.mask_decoder", decoder))
     assert predict(model, [make_item(2)])[0].seg_logits.data.shape == (2, 50, 83)
+
+
+class Halved(DecoderFusion):
+    """Gives half of the channels that its spec says."""
+
+    def fuse(self, projected, text, image_index):
+        fused = super().fuse(projected, text, image_index)
+        maps = tuple(level[:, ::2] for level in fused.maps)
+        return FusedFeatures(maps, fused.text, image_index)
+
+
+class OneLess(DecoderFusion):
+    """Gives one level less than its spec says."""
+
+    def fuse(self, projected, text, image_index):
+        fused = super().fuse(projected, text, image_index)
+        return FusedFeatures(fused.maps[1:], fused.text[1:], image_index)
+
+
+@pytest.mark.parametrize(
+    ("neck", "given"), [(Halved, "4, 4, 4, 4"), (OneLess, "8, 8, 8")]
+)
+@pytest.mark.parametrize("compiled", [False, True])
+def test_levels_other_than_the_neck_says_are_refused(neck, given, compiled):
+    model = build_model(changed("neck.type", neck))
+    if compiled:
+        model.decode_text = torch.compile(model.decode_text, backend="eager")
+    message = (
+        rf"model\.neck {neck.__name__} gives levels of \({given}\) channels, but its "
+        r"spec says \(8, 8, 8, 8\), for which model\.decode_head was built"
+    )
+    with pytest.raises(ValueError, match=message):
+        predict(model, [make_item(2)])

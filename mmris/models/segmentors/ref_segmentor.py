@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from mmris.models.necks import FusionNeck
     from mmris.models.post_processing import PostProcessing
     from mmris.models.text_encoders import BaseTextEncoder
-    from mmris.structures import TextFeatures
+    from mmris.structures import FusedFeatures, TextFeatures
 
 
 @MODELS.register_module()
@@ -102,6 +102,7 @@ class RefSegmentor(BaseModel):
         if getattr(neck_class, "inside_backbone", False):
             given["backbone"] = self.backbone
         self.neck: FusionNeck = build_part("model.neck", neck, FUSION_NECK, given)
+        self.level_channels = self.neck.spec.channels
         self.decode_head: RefDecodeHead = build_part(
             "model.decode_head",
             decode_head,
@@ -169,8 +170,12 @@ class RefSegmentor(BaseModel):
 
         Returns:
             N mask logits at the head's size.
+
+        Raises:
+            ValueError: The neck gives other levels than its ``spec`` says.
         """
         fused = self.neck.decode(self.backbone, encoded, text, image_index)
+        _check_levels(fused, self.level_channels, self.neck)
         output: MaskOutput = self.decode_head(fused)
         return output
 
@@ -300,6 +305,19 @@ class RefSegmentor(BaseModel):
         sample.seg_logits = PixelData(data=restored)
         sample.head_logits = PixelData(data=logits[:, 0].float())
         sample.pred_sem_seg = PixelData(data=restored > threshold)
+
+
+def _check_levels(
+    fused: FusedFeatures, said: tuple[int, ...], neck: FusionNeck
+) -> None:
+    """Sizes alone, so that it costs no device synchronisation."""
+    given = tuple(level.shape[1] for level in fused.maps)
+    if given != said:
+        raise ValueError(
+            f"model.neck {type(neck).__name__} gives levels of {given} channels, but "
+            f"its spec says {said}, for which model.decode_head was built; correct "
+            "the spec, or what the neck gives"
+        )
 
 
 def _add_losses(
