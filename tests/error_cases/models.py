@@ -5,7 +5,7 @@ import copy
 from mmris.models import DecoderFusion, MaskLoss, RefSegDataPreprocessor
 from mmris.registry import MODELS
 from mmris.structures import FusedFeatures
-from tests.parts import build_model, make_item, model_config, predict
+from tests.parts import build_model, collate, make_item, model_config, predict
 
 from . import error
 
@@ -79,3 +79,11 @@ def other_levels(folder):
     config = copy.deepcopy(model_config())
     config["neck"]["type"] = OneLevelLess
     predict(build_model(config), [make_item(1)])
+
+
+@error("A training pipeline loads no masks")
+def no_masks(folder):
+    item = make_item(1)
+    del item["data_samples"].gt_sem_seg
+    model = build_model(model_config()).train()
+    model(**model.data_preprocessor(collate([item]), True), mode="loss")

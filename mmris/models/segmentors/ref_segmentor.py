@@ -235,17 +235,11 @@ class RefSegmentor(BaseModel):
             Scalars by name.
 
         Raises:
-            ValueError: Masks are of another size than the inputs, two losses have one
-                name, or one has a name that does not count in training.
+            ValueError: Masks are missing or of another size than the inputs, two losses
+                have one name, or one has a name that does not count in training.
         """
         output = self.decode(inputs, _expressions(data_samples), image_index)
-        masks = torch.cat([sample.gt_sem_seg.data for sample in data_samples])
-        if tuple(masks.shape[-2:]) != tuple(inputs.shape[-2:]):
-            raise ValueError(
-                f"masks of size {tuple(masks.shape[-2:])} for inputs of size "
-                f"{tuple(inputs.shape[-2:])}: in a training pipeline LoadRefMasks "
-                "stands before RefResize"
-            )
+        masks = _masks(data_samples, (inputs.shape[-2], inputs.shape[-1]))
         losses: dict[str, Tensor] = {}
         for number, entry in enumerate(self.losses):
             _add_losses(losses, entry(output, masks), f"model.losses[{number}]")
@@ -366,3 +360,20 @@ def _check_losses(losses: list[OutputLoss], head: RefDecodeHead) -> None:
                 f"model.losses entry {name!r} reads output {output!r}, but "
                 f"model.decode_head {type(head).__name__} gives {list(outputs)}"
             )
+
+
+def _masks(data_samples: Sequence[SegDataSample], size: tuple[int, int]) -> Tensor:
+    """Masks of all expressions, ``(N, *size)``."""
+    for sample in data_samples:
+        if "gt_sem_seg" not in sample:
+            raise ValueError(
+                "a batch of training has no masks. Put LoadRefMasks into the pipeline "
+                "of train_dataloader, before RefResize"
+            )
+        found = tuple(sample.gt_sem_seg.data.shape[-2:])
+        if found != size:
+            raise ValueError(
+                f"masks of size {found} for inputs of size {size}: in a training "
+                "pipeline LoadRefMasks stands before RefResize"
+            )
+    return torch.cat([sample.gt_sem_seg.data for sample in data_samples])

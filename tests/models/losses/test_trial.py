@@ -1,7 +1,6 @@
 """Losses from which one logit a pixel would learn nothing are refused when built."""
 
 import random
-import time
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from mmris.models.losses import BoundaryLoss, MaskLoss
 from mmris.models.losses.trial import try_loss
-from mmris.registry import MODELS
 
 
 def mask_loss(config, **changes):
@@ -201,13 +199,3 @@ def test_a_function_will_do_for_a_loss():
     try_loss("loss", torch.nn.functional.binary_cross_entropy_with_logits)
     with pytest.raises(ValueError, match="opposite"):
         try_loss("loss", lambda logits, masks: (logits * masks).sum())
-
-
-def test_a_trial_takes_milliseconds():
-    loss = MODELS.build({"type": "mmseg.DiceLoss"})
-    taken = []
-    for _ in range(10):
-        start = time.perf_counter()
-        try_loss("loss", loss)
-        taken.append(time.perf_counter() - start)
-    assert min(taken) < 0.05

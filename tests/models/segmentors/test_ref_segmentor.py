@@ -192,6 +192,15 @@ def test_masks_of_another_size_than_the_input_are_refused_in_training():
         model(**data, mode="train")
 
 
+def test_a_training_pipeline_without_masks_is_told_so():
+    model = make_model().train()
+    with_masks, without = make_item(2, masks_at=(64, 96)), make_item(2, image_id=1)
+    del without["data_samples"].gt_sem_seg
+    data = model.data_preprocessor(collate([with_masks, without]), True)
+    with pytest.raises(ValueError, match="no masks. Put LoadRefMasks into the pipe"):
+        model(**data, mode="loss")
+
+
 @pytest.mark.parametrize(
     ("own", "message"),
     [
