@@ -22,7 +22,7 @@ from .mask_rules import (
     StoredMaskRule,
     WarpedRule,
 )
-from .no_target_scores import TARGETED_THRESHOLDS, no_target_scores
+from .no_target_scores import NO_TARGET_NAMES, no_target_scores
 from .overlap_scores import PRECISION_THRESHOLDS, mean_iou, overall_iou, precision_at
 
 if TYPE_CHECKING:
@@ -118,10 +118,8 @@ class Protocol:
 
 _PRECISION = tuple(f"Prec@{value}" for value in PRECISION_THRESHOLDS)
 _OVERLAP = ("oIoU", "mIoU", *_PRECISION)
-_NO_TARGET = ("gIoU", "cIoU", "N-acc", "T-acc")
-_TARGETED = tuple(f"targeted Prec@{value}" for value in TARGETED_THRESHOLDS)
 _ALL = (
-    Protocol("mmris", "mmris", StoredMaskRule(), (*_OVERLAP, *_NO_TARGET, *_TARGETED)),
+    Protocol("mmris", "mmris", StoredMaskRule(), (*_OVERLAP, *NO_TARGET_NAMES)),
     Protocol(
         "lavt",
         "LAVT: test.py",
@@ -134,7 +132,7 @@ _ALL = (
         "rela",
         "ReLA (GRES)",
         NetworkInputRule(align_corners=False),
-        ("oIoU", "mIoU", *_PRECISION[2:], *_NO_TARGET, *_TARGETED),
+        ("oIoU", "mIoU", *_PRECISION[2:], *NO_TARGET_NAMES),
     ),
     Protocol(
         "cris",
