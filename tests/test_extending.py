@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from mmengine.config import Config
 
@@ -69,6 +71,26 @@ def test_the_dataset_reads_its_pictures_and_boxes(config):
         assert mask.sum() == 20 * 40
         assert mask[8:48, 62:82].all()
         assert set(map(tuple, item["img"][mask > 0])) == {(50, 190, 220)}  # BGR
+
+
+def test_the_transform_moves_masks_with_their_pictures(config):
+    source = Config.fromfile("configs/_base_/datasets/boxes.py")
+    zoom = {"type": "RandomZoomOut", "smallest": 0.5}
+    pipeline = [*config.train_dataloader.dataset.pipeline[:2], zoom]
+    dataset = DATASETS.build(
+        {**source.train_dataloader.dataset, "sampling": "image", "pipeline": pipeline}
+    )
+    areas = []
+    for _ in range(8):
+        item = dataset[1]
+        assert item["img"].shape == (64, 96, 3)
+        for mask in item["gt_masks"][1:]:
+            # The yellow box, but for its edges, which are mixed with what is beside.
+            core = cv2.erode(mask, np.ones((3, 3)), borderValue=0)
+            assert set(map(tuple, item["img"][core > 0])) == {(50, 190, 220)}
+            areas.append(mask.sum())
+    assert 0.2 * 800 < min(areas) < max(areas) <= 800
+    assert len(set(areas)) > 4
 
 
 def test_levels_of_different_widths_are_refused(config):

@@ -5,12 +5,14 @@ from .decode_head import MaxAggregation
 from .loss import SoftIoULoss
 from .neck import WordAttentionNeck
 from .text_encoder import HashTextEncoder
+from .transform import RandomZoomOut
 
 __all__ = [
     "BoxRefDataset",
     "HashTextEncoder",
     "MaxAggregation",
     "ModulationBlock",
+    "RandomZoomOut",
     "SoftIoULoss",
     "WordAttentionNeck",
 ]
