@@ -6,10 +6,12 @@ epoch that never ends, scores of some of the sentences.
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 from mmengine import registry as root
 from mmengine.dataset import InfiniteSampler
+from mmengine.hooks import CheckpointHook
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, TestLoop, ValLoop
 
 from mmris.datasets import BaseRefDataset, MixedRefDataset
@@ -42,6 +44,7 @@ def check_run(cfg: Config) -> None:
     scope = parts.get("default_scope") or "mmris"
     check_score_names(parts, scope)
     _check_schedules(parts, scope)
+    _check_saving(parts, scope)
     _check_samplers(parts, scope)
     for split in ("train", "val", "test"):
         dataset = (parts.get(f"{split}_dataloader") or {}).get("dataset")
@@ -59,10 +62,14 @@ def _train_loop(parts: dict[str, Any], scope: str) -> Any:
     return EpochBasedTrainLoop if by_epoch else IterBasedTrainLoop
 
 
-def _check_schedules(parts: dict[str, Any], scope: str) -> None:
-    loop = _train_loop(parts, scope)
+def _trains_by_iterations(parts: dict[str, Any], scope: str) -> bool:
     # A loop of another package may have epochs within its iterations.
-    if getattr(loop, "run", None) is not IterBasedTrainLoop.run:
+    loop = _train_loop(parts, scope)
+    return getattr(loop, "run", None) is IterBasedTrainLoop.run
+
+
+def _check_schedules(parts: dict[str, Any], scope: str) -> None:
+    if not _trains_by_iterations(parts, scope):
         return
     for path, schedule in _dicts("param_scheduler", parts.get("param_scheduler")):
         target = find_type(schedule["type"], root.PARAM_SCHEDULERS, scope)
@@ -77,6 +84,21 @@ def _check_schedules(parts: dict[str, Any], scope: str) -> None:
                 "of them one epoch: the schedule would stay where it begins. Set "
                 "by_epoch=False and count its begin, end and milestones in iterations"
             )
+
+
+def _check_saving(parts: dict[str, Any], scope: str) -> None:
+    hook = (parts.get("default_hooks") or {}).get("checkpoint")
+    if not isinstance(hook, dict) or not _trains_by_iterations(parts, scope):
+        return
+    target = find_type(hook.get("type", CheckpointHook), root.HOOKS, scope)
+    if not inspect.isclass(target) or not issubclass(target, CheckpointHook):
+        return
+    if hook.get("by_epoch", default_of(target, "by_epoch")) is True:
+        raise ValueError(
+            "default_hooks.checkpoint saves by epochs (by_epoch=True), but train_cfg "
+            "trains by iterations, all of them one epoch: nothing would be saved "
+            "before the end. Set by_epoch=False and count its interval in iterations"
+        )
 
 
 def _dicts(path: str, value: Any) -> Iterator[tuple[str, dict[str, Any]]]:

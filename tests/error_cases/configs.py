@@ -108,6 +108,11 @@ def schedule_by_epoch(folder):
     check_run(tiny(param_scheduler=[schedule]))
 
 
+@error("Checkpoints are saved by epochs, training goes by iterations")
+def checkpoints_by_epoch(folder):
+    check_run(tiny(default_hooks__checkpoint__by_epoch=True))
+
+
 @error("Epochs that never end")
 def endless_epoch(folder):
     train_cfg = {"_delete_": True, "by_epoch": True, "max_epochs": 3}

@@ -104,6 +104,23 @@ def test_a_loop_of_ones_own_may_have_epochs(cfg):
     check_run(cfg)
 
 
+@pytest.mark.parametrize("kind", [None, "CheckpointHook", "mmengine.CheckpointHook"])
+def test_checkpoints_by_epoch_in_a_training_by_iterations(cfg, kind):
+    hook = cfg.default_hooks.checkpoint
+    hook.by_epoch = True
+    if kind is not None:
+        cfg.default_hooks.checkpoint = {"type": kind, "interval": 10}
+    message = r"^default_hooks\.checkpoint saves by epochs .* Set by_epoch=False"
+    with pytest.raises(ValueError, match=message):
+        check_run(cfg)
+    cfg.default_hooks.checkpoint.by_epoch = False
+    check_run(cfg)
+    cfg.default_hooks.checkpoint.by_epoch = True
+    cfg.train_cfg = BY_EPOCH
+    cfg.train_dataloader.sampler = FINITE
+    check_run(cfg)
+
+
 def test_epochs_take_both_kinds_of_schedules(cfg):
     cfg.merge_from_dict(
         {"train_cfg": dict(BY_EPOCH), "train_dataloader.sampler": FINITE}
