@@ -42,6 +42,11 @@ CONTENT = {
         "test_dataloader.dataset.num_images": 2,
         "train_dataloader.num_workers": 0,
         "train_dataloader.persistent_workers": False,
+        # Runs are made in threads here, which had better not fork.
+        "val_dataloader.num_workers": 0,
+        "val_dataloader.persistent_workers": False,
+        "test_dataloader.num_workers": 0,
+        "test_dataloader.persistent_workers": False,
     },
     "rows": [
         {"name": "plain", "config": CONFIG},
