@@ -19,12 +19,12 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmris.benchmark import input_size
 from mmris.registry import MODELS
 from mmris.structures import TextFeatures
+from mmris.utils.config import load_config
 from mmris.utils.peak_memory import LargestTensor, peak_growth
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def measure_parts(args: argparse.Namespace) -> list[Measured]:
         args: The command line.
     """
     init_default_scope("mmris")
-    config = Config.fromfile(args.config)
+    config = load_config(args.config)
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     model: RefSegmentor = MODELS.build(config.model).eval()

@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from mmengine.config import Config
 
 from mmris.apis import RefSegInferencer
 from mmris.apis.stored_config import stored_config
@@ -32,7 +31,7 @@ from mmris.cli.tool_files import load_tool
 from mmris.utils import load_checkpoint_file
 from mmris.utils.atomic_files import write_atomically
 from mmris.utils.checkpoint_fit import state_of
-from mmris.utils.config import PACKAGE_CONFIGS
+from mmris.utils.config import PACKAGE_CONFIGS, load_config
 from mmris.utils.config_overrides import KeyValueAction
 from mmris.utils.model_index import read_model_index
 from mmris.utils.tool_errors import run_tool
@@ -202,7 +201,7 @@ def scores_of(
     """The scores of weights by tools/test.py."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "scores.json"
-        cfg = Config.fromfile(str(config))
+        cfg = load_config(config)
         cfg.merge_from_dict(dict(options or {}))
         cfg.dump(str(Path(folder) / config.name))
         words = [str(Path(folder) / config.name), str(weights), "--work-dir", folder]
