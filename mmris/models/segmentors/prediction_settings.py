@@ -29,15 +29,16 @@ class PredictionSettings:
     expressions_per_chunk: int
 
     def __post_init__(self) -> None:
-        if not 0 < self.threshold < 1:
+        threshold, count = self.threshold, self.expressions_per_chunk
+        if not isinstance(threshold, int | float) or not 0 < threshold < 1:
             raise ValueError(
-                f"model.test_cfg.threshold is {self.threshold}; it is a probability "
+                f"model.test_cfg.threshold is {threshold!r}; it is a probability "
                 "between 0 and 1"
             )
-        if self.expressions_per_chunk < 1:
+        if type(count) is not int or count < 1:
             raise ValueError(
-                "model.test_cfg.expressions_per_chunk is "
-                f"{self.expressions_per_chunk}; give at least 1"
+                f"model.test_cfg.expressions_per_chunk is {count!r}; give a whole "
+                "number, at least 1"
             )
 
     def chunks(

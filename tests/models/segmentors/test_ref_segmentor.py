@@ -159,9 +159,14 @@ def test_misfits_are_refused_when_built():
         test_cfg={"threshold": 50, "expressions_per_chunk": 4},
     )
     refused(
-        "expressions_per_chunk is 0",
-        test_cfg={"threshold": 0.5, "expressions_per_chunk": 0},
+        "threshold is '0.5'; it is a probability",
+        test_cfg={"threshold": "0.5", "expressions_per_chunk": 4},
     )
+    for count in (0, 2.5, "4", True):
+        refused(
+            f"expressions_per_chunk is {count!r}; give a whole number",
+            test_cfg={"threshold": 0.5, "expressions_per_chunk": count},
+        )
     bce = {"type": "BinaryCrossEntropyLoss"}
     refused(
         r"reads output 'edge', but model.decode_head MultiLevelDecodeHead gives",
