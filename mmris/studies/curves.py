@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .results import StudyResults
 
 POINTS = 30
+# More of them nobody can tell apart.
+MAX_CURVES = 20
 
 
 def read_curve(folder: Path, *, points: int = POINTS) -> list[tuple[int, float]]:
@@ -53,18 +55,20 @@ def plot_curves(study: Study, results: StudyResults, path: Path) -> bool:
         path: Picture to write.
 
     Returns:
-        Whether there was anything to draw.
+        Whether there was anything to draw, and not too much.
     """
     # Only here: the rest of the package works without drawing anything.
+    from matplotlib import colormaps  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     curves = {row.name: _mean_curve(results, row.name) for row in study.rows}
     curves = {name: curve for name, curve in curves.items() if curve}
-    if not curves:
+    if not curves or len(study.rows) > MAX_CURVES:
         return False
     partners = {row.against: row.name for row in reversed(study.rows) if row.against}
     leaders = [name for name in curves if name not in partners]
-    colours = {name: f"C{number}" for number, name in enumerate(leaders)}
+    palette = colormaps["tab10" if len(leaders) <= 10 else "tab20"]
+    colours = {name: palette(number) for number, name in enumerate(leaders)}
     figure = Figure(figsize=(7.5, 4.5), layout="constrained")
     panel = figure.subplots()
     for name, curve in curves.items():

@@ -300,6 +300,16 @@ def test_curves_are_drawn_of_rows_that_have_some(tmp_path):
     assert (tmp_path / "curves.png").stat().st_size > 1000
 
 
+def test_more_curves_than_can_be_told_apart_are_not_drawn(tmp_path):
+    rows = [{"name": f"{number}", "config": CONFIG} for number in range(21)]
+    results = read_results(tmp_path / "results.json")
+    for row in rows:
+        results.add(row["name"], 0, {**run_of(50), "curve": [(1, 0.5), (2, 0.4)]})
+    file = tmp_path / "curves.png"
+    assert not plot_curves(read_study(write(tmp_path, rows=rows)), results, file)
+    assert plot_curves(read_study(write(tmp_path, rows=rows[:20])), results, file)
+
+
 def test_a_run_of_another_config_is_refused(tmp_path):
     results = read_results(tmp_path / "a.json")
     results.add("plain", 0, run_of(1.0, "before"))
