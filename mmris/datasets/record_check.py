@@ -9,7 +9,7 @@ from __future__ import annotations
 from numbers import Integral
 from typing import Any
 
-from .masks import check_segmentation, polygon_extent
+from .masks import DRAWN_POLYGONS, MAT_FILE, check_segmentation, polygon_extent
 from .short_repr import short_repr
 
 _MEANINGS = {
@@ -90,8 +90,8 @@ def _check_reference(reference: Any, record: dict[str, Any], where: str) -> None
 
 
 def _check_segmentation(value: Any, height: int, width: int, where: str) -> None:
-    # Paths of files, for instance, are looked at when a mask is made of them.
-    if isinstance(value, dict) and "counts" not in value:
+    # No segmentations of COCO; they are looked at when a mask is made of them.
+    if isinstance(value, dict) and {MAT_FILE, DRAWN_POLYGONS} & set(value):
         return
     try:
         check_segmentation(value, height, width)

@@ -95,6 +95,7 @@ def test_each_field_is_of_its_kind(key, value):
         ("references.0.ann_ids", [5, 6], "2 'ann_ids' and 1 'segmentations'"),
         ("references.0.segmentations", [], "1 'ann_ids' and 0 'segmentations'"),
         ("references.0.segmentations", [[[2, 2, 9]]], "has 3 coordinates"),
+        ("references.0.segmentations", [{"count": "a"}], "part 0 of the segmentation"),
         (
             "references.0.segmentations",
             [[[42, 2, 48, 2, 48, 9]]],

@@ -213,9 +213,9 @@ def section(file: str, page: Path | None) -> str:
     ]
     for split in study.splits:
         blocks += [f"On {split}:", *tables(study, results, split)]
-        blocks.append(
-            "\n".join(f"* {line}." for line in comparisons(study, results, split))
-        )
+        compared = comparisons(study, results, split)
+        if compared:
+            blocks.append("\n".join(f"* {line}." for line in compared))
         if page is not None:
             picture = page.parent / "images" / f"study_{Path(file).stem}_{split}.png"
             picture.parent.mkdir(parents=True, exist_ok=True)
