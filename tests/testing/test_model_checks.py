@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.nn import functional
 
 from mmris.models import (
     ConcatBlock,
@@ -81,6 +82,25 @@ def rolled_head(self, fused):
     return MaskOutput(output.logits.roll(1, dims=0), output.aux)
 
 
+def flipped(self, projected, text, image_index):
+    return FUSE(self, projected, text, image_index).flip(3)
+
+
+def upside_down_head(self, fused):
+    output = DECODE(self, fused)
+    return MaskOutput(output.logits.flip(2), output.aux)
+
+
+def turned_head(self, fused):
+    output = DECODE(self, fused)
+    return MaskOutput(output.logits.flip(2, 3), output.aux)
+
+
+def exchanged(self, projected, text, image_index):
+    fused = FUSE(self, projected, text, image_index)
+    return functional.interpolate(fused.transpose(2, 3), size=fused.shape[2:])
+
+
 BROKEN = {
     "text encoder leaves padding": (
         (EmbeddingTextEncoder, "encode", unpadded),
@@ -114,6 +134,23 @@ BROKEN = {
     "neck does not listen": (
         (ConcatBlock, "fuse", no_words),
         "MultiLevelDecodeHead give the same answer whatever the words",
+    ),
+    "neck flips": (
+        (ConcatBlock, "fuse", flipped),
+        "model.neck DecoderFusion and model.decode_head MultiLevelDecodeHead answer in "
+        "the wrong place: left and right are exchanged",
+    ),
+    "neck exchanges rows and columns": (
+        (ConcatBlock, "fuse", exchanged),
+        "answer in the wrong place: rows and columns are exchanged. Maps are",
+    ),
+    "head stands on its head": (
+        (MultiLevelDecodeHead, "forward", upside_down_head),
+        "answer in the wrong place: top and bottom are exchanged",
+    ),
+    "head turns its map": (
+        (MultiLevelDecodeHead, "forward", turned_head),
+        "answer in the wrong place: the map is turned by half a circle",
     ),
     "gradient cut off": (
         (ConcatBlock, "fuse", detached),
