@@ -11,13 +11,13 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from mmengine import registry as root
-
-from mmris.registry import MODELS
+from mmris.registry import MODELS, TASK_UTILS
 from mmris.utils.config_types import arguments_of, suggest_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from mmengine.registry import Registry
 
 _MMSEG_HEADS = "mmseg.models.decode_heads"
 # What building raises where a value is wrong. Files and networks have errors of their
@@ -43,12 +43,14 @@ class PartKind:
             was given.
         methods: Methods that the place calls.
         attributes: Further attributes that the place reads of the built part.
+        registry: Where such parts are registered.
     """
 
     name: str
     remedy: str
     methods: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
+    registry: Registry = MODELS
 
     def remedy_for(self, kind: Any = "...") -> str:
         """What to do instead.
@@ -125,6 +127,12 @@ OUTPUT_LOSS = PartKind(
     "name='loss_mask', loss=dict(type={type}, ...))",
     attributes=("reads",),
 )
+POST_PROCESSING = PartKind(
+    "a refinement of logits by the picture",
+    "choose DenseCRFPostProcessing, or None",
+    methods=("__call__",),
+    registry=TASK_UTILS,
+)
 TENSOR_LOSS = PartKind(
     "a loss on logits and masks",
     "choose BinaryCrossEntropyLoss, or mmseg.DiceLoss with use_sigmoid=True",
@@ -155,13 +163,13 @@ def find_part(key: str, config: Any, kind: PartKind) -> Callable[..., Any]:
             f"{kind.remedy_for()}"
         )
     name = config["type"]
-    with MODELS.switch_scope_and_registry(config.get("_scope_")) as registry:
+    with kind.registry.switch_scope_and_registry(config.get("_scope_")) as registry:
         target = registry.get(name) if isinstance(name, str) else name
         scope = registry.scope
     if not callable(target):
         raise ValueError(
-            f"{key}.type is {name!r}, which is no registered model; "
-            f"{suggest_type(name, root.MODELS, scope)}"
+            f"{key}.type is {name!r}, which is no registered {kind.registry.name}; "
+            f"{suggest_type(name, kind.registry.parent, scope)}"
         )
     return cast("Callable[..., Any]", target)
 
@@ -191,7 +199,7 @@ def build_part(
     target = find_part(key, config, kind)
     name = getattr(target, "__name__", str(target))
     _refuse_misfit(f"{key} is {name}", config, _faults(target, kind, given), kind)
-    part = build_at(key, config, given)
+    part = build_at(key, config, given, registry=kind.registry)
     wanted = (*kind.methods, *kind.attributes)
     lacking = [f"has no {wish}" for wish in wanted if not hasattr(part, wish)]
     _refuse_misfit(f"{key} is {name}", config, lacking, kind)
@@ -199,7 +207,11 @@ def build_part(
 
 
 def build_at(
-    key: str, config: dict[str, Any], given: Mapping[str, Any] | None = None
+    key: str,
+    config: dict[str, Any],
+    given: Mapping[str, Any] | None = None,
+    *,
+    registry: Registry = MODELS,
 ) -> Any:
     """Build whatever a config names.
 
@@ -207,6 +219,7 @@ def build_at(
         key: Dotted key of the config.
         config: With a type that is registered.
         given: Arguments that come from its place in the model.
+        registry: Where its type is registered.
 
     Returns:
         The part.
@@ -215,7 +228,7 @@ def build_at(
         ValueError: A value in the config is wrong. The message names the key.
     """
     try:
-        return MODELS.build({**config, **(given or {})})
+        return registry.build({**config, **(given or {})})
     except _WRONG_VALUES as error:
         if "model." in str(error):  # it names the key already
             raise

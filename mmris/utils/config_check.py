@@ -41,6 +41,7 @@ _KINDS: dict[str, Registry] = {
     "metrics": root.METRICS,
     "optimizer": root.OPTIMIZERS,
     "pipeline": root.TRANSFORMS,
+    "post_processing": root.TASK_UTILS,
     "transforms": root.TRANSFORMS,
     "vis_backends": root.VISBACKENDS,
 }

@@ -129,6 +129,13 @@ def test_none_and_words_are_refused_by_key(key, value):
             r"model\.neck\.type is 'DecoderFusoin', which is no registered model; did "
             r"you mean 'DecoderFusion'",
         ),
+        ("post_processing", 5, r"model\.post_processing is 5, .* or None"),
+        (
+            "post_processing",
+            {"type": "DenseCRF"},
+            r"model\.post_processing\.type is 'DenseCRF', which is no registered task "
+            r"util; did you mean 'DenseCRFPostProcessing'",
+        ),
         (
             "decode_head",
             {"type": "MMSegDecodeHead", "head": None},

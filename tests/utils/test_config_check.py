@@ -129,6 +129,7 @@ TYPES = {
     "model.backbone.type": ("ResNet", "did you mean 'mmpretrain.ResNet' or 'mmseg."),
     "model.text_encoder.type": ("LSTMEncoder", "did you mean 'LSTMTextEncoder'"),
     "model.losses.0.loss.type": ("BinaryCrossEntropy", "'BinaryCrossEntropyLoss'"),
+    "model.post_processing.type": ("DenseCRF", "'DenseCRFPostProcessing'"),
     "train_dataloader.dataset.type": ("ShapesDataset", "'ShapesRefDataset'"),
     "train_dataloader.dataset.pipeline.0.type": ("LoadImage", "'LoadRefImage'"),
     "train_dataloader.sampler.type": ("InfinitSampler", "'InfiniteSampler'"),

@@ -17,11 +17,12 @@ from mmris.models.parts import (
     DECODE_HEAD,
     FUSION_NECK,
     OUTPUT_LOSS,
+    POST_PROCESSING,
     TEXT_ENCODER,
     build_part,
     find_part,
 )
-from mmris.registry import MODELS, TASK_UTILS
+from mmris.registry import MODELS
 from mmris.structures import LevelSpec, MaskOutput
 
 from .prediction_settings import PredictionSettings
@@ -88,7 +89,9 @@ class RefSegmentor(BaseModel):
         self.settings = PredictionSettings.from_config(test_cfg)
         self.post_processing: PostProcessing | None = None
         if post_processing is not None:
-            self.post_processing = TASK_UTILS.build(post_processing)
+            self.post_processing = build_part(
+                "model.post_processing", post_processing, POST_PROCESSING
+            )
         self.text_encoder: BaseTextEncoder = build_part(
             "model.text_encoder", text_encoder, TEXT_ENCODER
         )
