@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mmengine import registry as root
 from mmengine.evaluator import Evaluator
 from mmengine.hooks import CheckpointHook, EarlyStoppingHook
-from mmengine.runner import ValLoop
+from mmengine.runner import TestLoop, ValLoop
 
 from mmris.evaluation import PredictionWriter, RefSegMetric
 from mmris.models import RefSegmentor
@@ -50,6 +50,9 @@ class _Choice:
 def check_score_names(parts: dict[str, Any], scope: str) -> None:
     """Refuse hooks that wait for a score that no metric of validation gives.
 
+    And two metrics with scores of one name, of which MMEngine's evaluator says so when
+    all pictures are predicted.
+
     Where the names depend on a metric or a loop of another package, nobody can know
     them, and everything passes.
 
@@ -59,9 +62,11 @@ def check_score_names(parts: dict[str, Any], scope: str) -> None:
 
     Raises:
         ValueError: The dotted key of a hook's argument, and the scores there are; or
-            its rule would keep the worst checkpoint.
+            its rule would keep the worst checkpoint; or the key of a metric, and the
+            score that another one gives too.
     """
-    names = _validation_scores(parts, scope)
+    _scores(parts, "test", TestLoop, scope)
+    names = _scores(parts, "val", ValLoop, scope)
     if not names:
         return
     model = find_type((parts.get("model") or {}).get("type"), root.MODELS, scope)
@@ -88,26 +93,36 @@ def check_score_names(parts: dict[str, Any], scope: str) -> None:
             )
 
 
-def _validation_scores(parts: dict[str, Any], scope: str) -> list[str] | None:
+def _scores(
+    parts: dict[str, Any], phase: str, usual: type, scope: str
+) -> list[str] | None:
     """Names of all scores in their order, None if they cannot be known."""
-    evaluator = parts.get("val_evaluator")
-    loop = (parts.get("val_cfg") or {}).get("type", ValLoop)
-    if find_type(loop, root.LOOPS, scope) is not ValLoop:
+    path = f"{phase}_evaluator"
+    evaluator = parts.get(path)
+    loop = (parts.get(f"{phase}_cfg") or {}).get("type", usual)
+    if find_type(loop, root.LOOPS, scope) is not usual:
         return None
     if isinstance(evaluator, dict) and "metrics" in evaluator:
         kind = evaluator.get("type", Evaluator)
         if find_type(kind, root.EVALUATOR, scope) is not Evaluator:
             return None
-        evaluator = evaluator["metrics"]
+        path, evaluator = f"{path}.metrics", evaluator["metrics"]
     metrics = evaluator if isinstance(evaluator, list | tuple) else [evaluator]
     names: list[str] = []
-    for metric in metrics:
+    for number, metric in enumerate(metrics):
         if not isinstance(metric, dict):
             return None
         target = find_type(metric.get("type"), root.METRICS, scope)
         if target is RefSegMetric:
             options = {k: v for k, v in metric.items() if k not in ("type", "_scope_")}
-            names.extend(RefSegMetric(**options).score_names())
+            given = RefSegMetric(**options).score_names()
+            double = next((name for name in given if name in names), None)
+            if double is not None:
+                raise ValueError(
+                    f"{path}.{number}.prefix is {metric.get('prefix')!r}, so that two "
+                    f"metrics give a score {double!r}; set another prefix for each"
+                )
+            names.extend(given)
         elif target is not PredictionWriter:  # which gives none
             return None
     return names

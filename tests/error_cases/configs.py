@@ -119,6 +119,12 @@ def endless_epoch(folder):
     check_run(tiny(train_cfg=train_cfg))
 
 
+@error("Two metrics of one name")
+def two_metrics_of_one_name(folder):
+    metrics = [{"type": "RefSegMetric"}, {"type": "RefSegMetric", "boundary_iou": True}]
+    check_run(tiny(val_evaluator=metrics))
+
+
 @error("`test_mode` is forgotten")
 def no_test_mode(folder):
     cfg = tiny()

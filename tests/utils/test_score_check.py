@@ -10,6 +10,7 @@ from mmris.utils.score_check import check_score_names
 from tests.conftest import REPOSITORY
 
 TINY = Config.fromfile(REPOSITORY / "configs" / "baseline" / "baseline_tiny_shapes.py")
+PREFIXED = {"type": "RefSegMetric", "prefix": "a"}
 NAMES = r"oIoU, mIoU, Prec@0\.5, .*, mIoU_\*$"
 
 
@@ -108,6 +109,27 @@ def test_models_of_others_may_give_losses_in_validation():
 
 
 # ----- rules
+
+
+@pytest.mark.parametrize("phase", ["val", "test"])
+@pytest.mark.parametrize(
+    ("evaluator", "message"),
+    [
+        (
+            [{"type": "RefSegMetric"}, {"type": "RefSegMetric", "boundary_iou": True}],
+            r"\.1\.prefix is None, so that two metrics give a score 'oIoU'; set",
+        ),
+        (
+            {"_delete_": True, "metrics": [PREFIXED] * 2},
+            r"\.metrics\.1\.prefix is 'a', so that two metrics give a score 'a/oIoU'",
+        ),
+    ],
+)
+def test_two_metrics_of_one_name(phase, evaluator, message):
+    with pytest.raises(ValueError, match=f"^{phase}_evaluator{message}"):
+        check(**{f"{phase}_evaluator": evaluator})
+    two = [{"type": "RefSegMetric"}, {"type": "RefSegMetric", "prefix": "again"}]
+    check(**{f"{phase}_evaluator": two})
 
 
 @pytest.mark.parametrize("name", ["mIoU", "auto", "Prec@0.5"])
