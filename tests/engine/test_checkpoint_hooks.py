@@ -112,6 +112,21 @@ def test_numbers_of_files_go_on_after_resuming(make_runner, tmp_path):
     assert files(tmp_path) == ["iter_6.pth", "iter_8.pth"]
 
 
+def test_a_score_that_never_comes_costs_no_iteration(make_runner, tmp_path):
+    best = {"save_best": "mIoU_place", "rule": "greater", "interval": 2}
+    message = (
+        r"save_best is 'mIoU_place', which validation did not give \(there are "
+        r"mIoU\)\. \S*iter_3\.pth has what is trained so far.* --resume$"
+    )
+    with pytest.raises(ValueError, match=message):
+        make_runner(scores=[50.0], checkpoint=best).train()
+    assert pointer(tmp_path) == "iter_3.pth"
+    best["save_best"] = "mIoU"
+    last = str(tmp_path / "run" / "iter_3.pth")
+    make_runner(scores=[50.0], checkpoint=best, resume=True, load_from=last).train()
+    assert "best_mIoU_iter_6.pth" in files(tmp_path)
+
+
 @pytest.mark.parametrize("moment", ["write", "pointer"])
 def test_a_failure_loses_nothing(make_runner, tmp_path, monkeypatch, moment):
     """Whatever happens at the third file: the second is there and is pointed to."""

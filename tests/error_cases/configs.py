@@ -6,7 +6,7 @@ from mmengine.config import Config
 from torch import nn
 
 from mmris.datasets import ShapesRefDataset
-from mmris.engine import ActivationCheckpointingHook
+from mmris.engine import ActivationCheckpointingHook, AtomicCheckpointHook
 from mmris.utils.config import load_config, switch_dataset
 from mmris.utils.config_check import check_config, check_custom_keys
 from mmris.utils.config_options import (
@@ -90,6 +90,16 @@ def no_such_module(folder):
     text = "custom_imports = dict(imports=['package_that_is_not_there'])\n"
     (folder / "own.py").write_text(text)
     load_config(folder / "own.py")
+
+
+@error("`save_best` names a kind of sentences that the data do not have")
+def no_such_kind(folder):
+    hook = AtomicCheckpointHook(
+        interval=3, by_epoch=False, save_best="mIoU_attributes", rule="greater"
+    )
+    hook.out_dir, hook.last_ckpt = str(folder), str(folder / "iter_3.pth")
+    runner = SimpleNamespace(epoch=0, iter=3)
+    hook.after_val_epoch(runner, {"oIoU": 50.0, "mIoU_attribute": 60.0})
 
 
 @error("`save_best` names a score that validation does not give")

@@ -10,6 +10,7 @@ from mmengine.hooks import CheckpointHook
 
 from mmris.registry import HOOKS
 from mmris.utils.atomic_files import BACKEND
+from mmris.utils.config_types import suggest_name
 from mmris.utils.start_options import point_to_checkpoint
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ class AtomicCheckpointHook(CheckpointHook):
     def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, float]) -> None:
         if not self.save_best:
             return
+        self._require_scores(runner, metrics)
         before, self.best_ckpt_path = self.best_ckpt_path, None
         # Not knowing of an older file, it removes none.
         super()._save_best_checkpoint(runner, metrics)
@@ -125,6 +127,19 @@ class AtomicCheckpointHook(CheckpointHook):
             self.best_ckpt_path = before
         elif before is not None and before != self.best_ckpt_path:
             self._remove(Path(before))
+
+    def _require_scores(self, runner: Runner, metrics: dict[str, float]) -> None:
+        """Keep what is trained so far, should a kind of sentences be misspelt."""
+        wanted = set(self.key_indicators) - {"auto", *metrics}
+        if not wanted:
+            return
+        name = min(wanted)
+        path = self.save_now(runner, runner.iter)
+        raise ValueError(
+            f"default_hooks.checkpoint.save_best is {name!r}, which validation did not "
+            f"give ({suggest_name(name, metrics)}). {path} has what is trained so far: "
+            "correct it and go on with --resume"
+        )
 
     def _remove(self, path: Path) -> None:
         if is_main_process():
