@@ -98,8 +98,7 @@ class GatedExchange(LevelExchange):
             for source, foreign in enumerate(given):
                 if source != target:
                     joint = joint + resize_to(foreign, level.shape[-2:])
-            gate = reset[target]
-            maps.append(gate * torch.tanh(joint) + (1 - gate) * level)
+            maps.append(torch.lerp(level, torch.tanh(joint), reset[target]))
         return FusedFeatures(tuple(maps), fused.text, fused.image_index)
 
     def openings(self, levels: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:

@@ -1,8 +1,8 @@
 """Softmax attention of all words of an expression, averaged before it is used.
 
 Each word shifts the scores of all queries by the same row. The average of the T
-attention maps is all that is wanted, so they are made one after another and summed:
-never T maps at once, in the backward pass neither.
+attention maps is all that is wanted: there are never T maps at once, in the backward
+pass neither.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from torch.nn import functional
 
 from mmris.models.layers import is_exporting, scan_steps
 
-from ._longest_first import longest_first
+from ._factored_attention import factor, factored_attention
+from ._longest_first import is_recorded, longest_first
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,21 +27,17 @@ _QUERIES_AT_A_TIME = 400
 _SCORES_OF_A_GPU = 2**26
 
 
-def averaged_attention(
-    scores: Tensor,
-    offsets: Tensor,
-    weights: Tensor,
-    active: Sequence[int] | None = None,
-) -> Tensor:
+def averaged_attention(scores: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
     r"""Weighted mean over words of the attention that each word leads to.
 
     .. math::
         \bar\alpha_q(k) = \sum_t w_t \,
             \frac{\exp(s_q(k) + o_t(k))}{\sum_{k'} \exp(s_q(k') + o_t(k'))}
 
-    Each softmax is shifted by the maximum of its own row, so that scores of any size
-    neither overflow nor leave a row without weight. Factoring the exponentials,
-    :math:`e^{s} e^{o}`, would need less work but loses rows whose two maxima lie apart.
+    By :func:`factored_attention`, which takes one exponential of a score whatever T is.
+    That loses rows whose two maxima lie far apart; should there be one, and in a graph
+    that is compiled or exported and so cannot ask, the maps of the words are made one
+    after another, each softmax shifted by the maximum of its own row.
 
     Memory beyond the inputs: three maps of the size of ``scores`` forward, four
     backward, whatever T is.
@@ -50,14 +47,44 @@ def averaged_attention(
             one key at least of a row is not hidden.
         offsets: ``(N, T, K)``, what word t adds to the scores of all queries; finite.
         weights: ``(N, T)``, not differentiated; zero on padded words.
-        active: Per word, how many of the N, the first ones, have that word; the others
-            must have weight zero there and are left out. None for all.
 
     Returns:
         ``(N, Q, K)``; rows sum to the sum of the weights.
     """
     if is_exporting():
         return _for_any_number_of_words(scores, offsets, weights)
+    factors = None if is_recorded(weights) else factor(scores, offsets)
+    if factors is not None:
+        return factored_attention(scores, offsets, weights, factors)
+    plan = longest_first(weights > 0)
+    if plan is None:
+        return word_by_word(scores, offsets, weights)
+    order = plan.order
+    averaged = word_by_word(
+        scores[order], offsets[order], weights[order], active=plan.active
+    )
+    return averaged[plan.inverse]
+
+
+def word_by_word(
+    scores: Tensor,
+    offsets: Tensor,
+    weights: Tensor,
+    *,
+    active: Sequence[int] | None = None,
+) -> Tensor:
+    """What :func:`averaged_attention` gives, for scores of any size.
+
+    Args:
+        scores: ``(N, Q, K)``.
+        offsets: ``(N, T, K)``.
+        weights: ``(N, T)``.
+        active: Per word, how many of the N, the first ones, have that word; the others
+            must have weight zero there and are left out. None for all.
+
+    Returns:
+        ``(N, Q, K)``.
+    """
     rows = (None,) * offsets.shape[1] if active is None else tuple(active)
     averaged: Tensor = _AveragedAttention.apply(scores, offsets, weights, rows)
     return averaged
@@ -103,25 +130,19 @@ def gather_pixels(
     Returns:
         ``(N, P, d)``.
     """
-    plan = longest_first(weights > 0)
-    active = None
-    if plan is not None:
-        active = plan.active
-        offsets, weights = offsets[plan.order], weights[plan.order]
-        image_index = image_index[plan.order]
-    own = values[image_index].transpose(1, 2)  # (N, P, d)
-    rows = offsets.shape[0]
+    own = values.index_select(0, image_index).transpose(1, 2)  # (N, P, d)
     pieces: Sequence[Tensor] = [scores]
     if not is_exporting():  # a graph's number of pieces would be fixed
-        pieces = torch.split(scores, _queries_at_a_time(scores, rows), dim=1)
-    gathered = torch.cat(
+        at_a_time = _queries_at_a_time(scores, offsets.shape[0])
+        pieces = torch.split(scores, at_a_time, dim=1)
+    return torch.cat(
         [
-            averaged_attention(some[image_index], offsets, weights, active) @ own
+            averaged_attention(some.index_select(0, image_index), offsets, weights)
+            @ own
             for some in pieces
         ],
         dim=1,
     )
-    return gathered if plan is None else gathered[plan.inverse]
 
 
 def _queries_at_a_time(scores: Tensor, rows: int) -> int:

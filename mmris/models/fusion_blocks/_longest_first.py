@@ -35,7 +35,7 @@ def longest_first(mask: Tensor) -> LongestFirst | None:
         be asked for: in a graph that is compiled, exported or captured, and on the meta
         device.
     """
-    if _is_recorded(mask) or len(mask) < 2:
+    if is_recorded(mask) or len(mask) < 2:
         return None
     places = torch.arange(1, mask.shape[1] + 1, device=mask.device)
     lengths = (mask * places).amax(dim=1)  # (N,)
@@ -46,7 +46,12 @@ def longest_first(mask: Tensor) -> LongestFirst | None:
     return LongestFirst(order, order.argsort(), active)
 
 
-def _is_recorded(mask: Tensor) -> bool:
+def is_recorded(mask: Tensor) -> bool:
+    """Whether what is computed becomes a graph, in which no value can be looked at.
+
+    Args:
+        mask: Any tensor of it.
+    """
     if is_exporting() or torch.compiler.is_compiling():
         return True
     if torch._C._get_tracing_state() is not None:

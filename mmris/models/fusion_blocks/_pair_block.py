@@ -19,7 +19,12 @@ from mmengine.model import xavier_init
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mmris.models.layers import NUM_COORDINATES, coordinate_map, unit_length
+from mmris.models.layers import (
+    NUM_COORDINATES,
+    coordinate_map,
+    is_exporting,
+    unit_length,
+)
 
 from .fusion_block import FusionBlock
 
@@ -34,11 +39,13 @@ class Pixels(NamedTuple):
         visual: Of unit length, at least in float32, ``(B, C_i, P)``.
         place: ``(8, P)``.
         size: ``(H, W)``.
+        channels_last: Whether the channels of a pixel lie side by side in memory.
     """
 
     visual: Tensor
     place: Tensor
     size: tuple[int, int]
+    channels_last: bool
 
 
 class Words(NamedTuple):
@@ -61,7 +68,7 @@ def unit_pixels(level: Tensor) -> Pixels:
     height, width = level.shape[-2:]
     visual = unit_length(level.flatten(2), dim=1)
     place = coordinate_map(height, width, device=visual.device, dtype=visual.dtype)
-    return Pixels(visual, place.flatten(1), (height, width))
+    return Pixels(visual, place.flatten(1), (height, width), _channels_last(level))
 
 
 def unit_words(text: TextFeatures) -> Words:
@@ -71,6 +78,11 @@ def unit_words(text: TextFeatures) -> Words:
     tokens = unit_length(tokens, dim=2)
     weights = text.mask.to(tokens.dtype)
     return Words(tokens, text.mask, weights / weights.sum(dim=1, keepdim=True))
+
+
+def _channels_last(maps: Tensor) -> bool:
+    """Maps of another layout than those they meet are copied at every step."""
+    return not is_exporting() and maps.shape[1] > 1 and maps.stride(1) == 1
 
 
 class PairShares(NamedTuple):
@@ -141,10 +153,13 @@ class PairBlock(FusionBlock):
             pixels: Those of B images.
 
         Returns:
-            ``(B, out_channels, H, W)``.
+            ``(B, out_channels, H, W)``, laid out in memory as the level is.
         """
         residual = self.of_pixels(self.reduce, pixels) + self.reduce.bias[:, None]
-        return residual.view(*residual.shape[:2], *pixels.size)
+        residual = residual.view(*residual.shape[:2], *pixels.size)
+        if pixels.channels_last:
+            residual = residual.contiguous(memory_format=torch.channels_last)
+        return residual
 
     def residual(
         self, image_residual: Tensor, words: Words, image_index: Tensor
@@ -157,10 +172,13 @@ class PairBlock(FusionBlock):
             image_index: ``(N,)`` int64, the image of each.
 
         Returns:
-            ``(N, out_channels, H, W)``.
+            ``(N, out_channels, H, W)``, laid out in memory as that of the images.
         """
         mean_word = (words.weights[:, :, None] * words.tokens).sum(dim=1)  # (N, C_t)
         said = self.of_words(self.reduce, mean_word)  # (N, out_channels)
+        if _channels_last(image_residual):
+            rows = image_residual.permute(0, 2, 3, 1).index_select(0, image_index)
+            return (rows + said[:, None, None]).permute(0, 3, 1, 2)
         return image_residual[image_index] + said[:, :, None, None]
 
 
@@ -321,6 +339,9 @@ class PairAttentionBlock(PairBlock):
             X, ``(N, out_channels, H, W)``.
         """
         merged = self.reduce.weight @ self.output.weight  # (out_channels, d)
-        mixed = merged @ gathered.transpose(1, 2)  # (N, out_channels, P or 1)
         residual = self.residual(image_residual, words, image_index)
+        if _channels_last(residual):
+            mixed = (gathered @ merged.t()).transpose(1, 2)
+        else:
+            mixed = merged @ gathered.transpose(1, 2)  # (N, out_channels, P or 1)
         return torch.relu(mixed + residual.flatten(2)).view_as(residual)

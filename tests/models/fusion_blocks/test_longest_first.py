@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mmris.models.fusion_blocks._averaged_attention import averaged_attention
+from mmris.models.fusion_blocks._averaged_attention import word_by_word
 from mmris.models.fusion_blocks._longest_first import longest_first
 
 
@@ -56,7 +56,7 @@ def test_leaving_padding_out_changes_neither_the_answer_nor_the_gradients():
     results = []
     for active in (None, [4, 3, 3, 1, 1]):
         inputs = [value.clone().requires_grad_() for value in (scores, offsets)]
-        averaged = averaged_attention(*inputs, weights, active)
+        averaged = word_by_word(*inputs, weights, active=active)
         gradients = torch.autograd.grad((averaged * towards).sum(), inputs)
         results.append((averaged.detach(), *gradients))
     for all_words, own_words in zip(*results, strict=True):
@@ -65,13 +65,13 @@ def test_leaving_padding_out_changes_neither_the_answer_nor_the_gradients():
     assert results[1][2][~mask].abs().max() == 0
 
 
-def test_averaged_attention_has_the_gradients_of_its_formula():
+def test_one_word_after_another_has_the_gradients_of_its_formula():
     mask = mask_of([3, 2], 3)
     weights = mask / mask.sum(dim=1, keepdim=True, dtype=torch.float64)
     generator = torch.Generator().manual_seed(1)
     scores = torch.randn(2, 2, 4, dtype=torch.float64, generator=generator)
     offsets = torch.randn(2, 3, 4, dtype=torch.float64, generator=generator)
     assert torch.autograd.gradcheck(
-        lambda *values: averaged_attention(*values, weights, [2, 2, 1]),
+        lambda *values: word_by_word(*values, weights, active=[2, 2, 1]),
         (scores.requires_grad_(), offsets.requires_grad_()),
     )
