@@ -55,6 +55,25 @@ def test_equals_the_double_loop_over_pairs(name, size):
     torch.testing.assert_close(fused, expected, rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("name", [*BLOCKS, "CrossModalAttentionBlock"])
+def test_maps_are_laid_out_as_the_level(name):
+    """A mixture of layouts is copied wherever two maps meet."""
+    arguments = {} if name == "MeanPairBlock" else {"attention_channels": 7}
+    torch.manual_seed(0)
+    block = getattr(fusion_blocks, name)(
+        in_level=LevelSpec(6, 8),
+        in_text=TextSpec(4, 9),
+        out_channels=5,
+        **arguments,
+    ).double()
+    text, level = make_text(), make_level((5, 3))
+    fused = block(level, text, INDEX)
+    assert fused.is_contiguous()
+    last = block(level.contiguous(memory_format=torch.channels_last), text, INDEX)
+    assert last.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(last, fused, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("name", BLOCKS)
 def test_gradients_equal_those_of_the_double_loop(name):
     block, text, level = make_block(name), make_text(), make_level((3, 2))
