@@ -128,7 +128,7 @@ def suggest_type(name: Any, registry: Registry, scope: str) -> str:
     if not exact:
         close = difflib.get_close_matches(bare, set(names.values()), n=1, cutoff=_CLOSE)
         # DenseCRF is far from DenseCRFPostProcessing, and means it.
-        close = close or [entry for entry in names.values() if entry.startswith(bare)]
+        close = close or [e for e in names.values() if bare and e.startswith(bare)]
         exact = sorted(full for full, entry in names.items() if entry in close)
     if exact:
         return f"did you mean {' or '.join(map(repr, exact[:3]))}?"
