@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from mmris.registry import MODELS, TASK_UTILS
-from mmris.utils.config_types import arguments_of, suggest_type
+from mmris.utils.config_types import arguments_of, find_type, suggest_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -164,9 +164,9 @@ def find_part(key: str, config: Any, kind: PartKind) -> Callable[..., Any]:
         )
     name = config["type"]
     with kind.registry.switch_scope_and_registry(config.get("_scope_")) as registry:
-        target = registry.get(name) if isinstance(name, str) else name
         scope = registry.scope
-    if not callable(target):
+    target = find_type(name, kind.registry.parent, scope)
+    if target is None:
         raise ValueError(
             f"{key}.type is {name!r}, which is no registered {kind.registry.name}; "
             f"{suggest_type(name, kind.registry.parent, scope)}"

@@ -100,6 +100,8 @@ def find_type(name: Any, registry: Registry, scope: str) -> Any:
     """
     if not isinstance(name, str):
         return name if callable(name) else None
+    if not all(name.split(".")):  # MMEngine would fail in its search for modules
+        return None
     with registry.switch_scope_and_registry(scope) as scoped:
         return scoped.get(name)
 
@@ -128,7 +130,8 @@ def suggest_type(name: Any, registry: Registry, scope: str) -> str:
     if not exact:
         close = difflib.get_close_matches(bare, set(names.values()), n=1, cutoff=_CLOSE)
         # DenseCRF is far from DenseCRFPostProcessing, and means it.
-        close = close or [e for e in names.values() if bare and e.startswith(bare)]
+        if bare and not close:
+            close = [entry for entry in names.values() if entry.startswith(bare)]
         exact = sorted(full for full, entry in names.items() if entry in close)
     if exact:
         return f"did you mean {' or '.join(map(repr, exact[:3]))}?"

@@ -65,6 +65,9 @@ def test_types_are_found_by_name_scope_or_as_they_are():
     assert find_type(Leaf, root.MODELS, "mmris") is Leaf
     assert find_type("NoSuchThing", root.MODELS, "mmris") is None
     assert find_type(None, root.MODELS, "mmris") is None
+    for name in ("", "mmseg.", ".ResNet", "mmris..RefSegmentor"):
+        assert find_type(name, root.MODELS, "mmris") is None
+        assert suggest_type(name, root.MODELS, "mmris")
 
 
 def test_suggestions():
