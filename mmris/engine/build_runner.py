@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mmengine.device import is_cuda_available
 from mmengine.runner import Runner
 
 from mmris.registry import RUNNERS
+
+from .freed_memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -34,6 +37,8 @@ def build_runner(cfg: Config) -> Runner:
     Raises:
         ValueError: There is no such runner.
     """
+    if not is_cuda_available():
+        keep_freed_memory()
     kind = cfg.get("runner_type", Runner)
     found: type[Runner] | None = RUNNERS.get(kind) if isinstance(kind, str) else kind
     if found is None:
