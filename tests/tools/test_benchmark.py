@@ -111,7 +111,7 @@ def test_tables(record):
     head = [cell.strip() for cell in inference[0].strip("|").split("|")]
     for line in inference[2:]:
         row = dict(zip(head, line.strip("|").split("|"), strict=True))
-        assert float(row["time, x backbone"]) > 1
+        assert float(row["time, x backbone"]) > 0
         assert row["masks, IoU with the plain path"].strip().endswith("%")
     assert len(breakdown_table(record).splitlines()) == 2 + 4
     assert len(steps_table(record).splitlines()) == 2 + 2

@@ -98,7 +98,8 @@ class GatedExchange(LevelExchange):
             for source, foreign in enumerate(given):
                 if source != target:
                     joint = joint + resize_to(foreign, level.shape[-2:])
-            maps.append(torch.lerp(level, torch.tanh(joint), reset[target]))
+            # Under autocast these differ in type, which torch.lerp does not take.
+            maps.append(level + reset[target] * (torch.tanh(joint) - level))
         return FusedFeatures(tuple(maps), fused.text, fused.image_index)
 
     def openings(self, levels: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:

@@ -53,7 +53,9 @@ def averaged_attention(scores: Tensor, offsets: Tensor, weights: Tensor) -> Tens
     """
     if is_exporting():
         return _for_any_number_of_words(scores, offsets, weights)
-    factors = None if is_recorded(weights) else factor(scores, offsets)
+    factors = None
+    if weights.is_meta or not is_recorded(weights):
+        factors = factor(scores, offsets)
     if factors is not None:
         return factored_attention(scores, offsets, weights, factors)
     plan = longest_first(weights > 0)

@@ -49,7 +49,8 @@ def factor(scores: Tensor, offsets: Tensor) -> Factors | None:
         of_offsets = (offsets - offsets.amax(dim=-1, keepdim=True)).exp_()
         sums = of_scores @ of_offsets.transpose(1, 2)
         least = torch.finfo(sums.dtype).tiny ** _SMALLEST_SUM
-        if not bool((sums > least).all()):  # also where one is not a number
+        # Shapes without values stand for the usual case: their work is counted.
+        if not sums.is_meta and not bool((sums > least).all()):  # nor where one is NaN
             return None
     return Factors(of_scores, of_offsets, sums)
 
