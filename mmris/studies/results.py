@@ -47,8 +47,9 @@ class StudyResults:
         if run is not None and run["config_sha256"] != config_sha256:
             raise ValueError(
                 f"{self.path} has row {row!r}, seed {seed}, of another config or "
-                "budget than now. Remove that run from the file to have it made anew, "
-                "or give another --results"
+                "budget than now. Remove that run from the file and its folder from "
+                "--work-dir to have it made anew, or give another --results and "
+                "--work-dir"
             )
         return run
 

@@ -1,5 +1,6 @@
 """Studies: what they compare, and what becomes of their scores."""
 
+import dataclasses
 import json
 import statistics
 import time
@@ -366,6 +367,28 @@ def test_runs_are_made_once_and_scored(tool, tmp_path, monkeypatch, capsys):
     assert "old" not in text
     assert "| narrow | 1 |" in text
     assert (tmp_path / "images" / "study_widths_val.png").is_file()
+
+
+def test_a_folder_with_a_run_of_another_config_is_not_gone_on_with(
+    tool, tmp_path, monkeypatch
+):
+    """Its weights would be scored as those of the config as it is now."""
+    monkeypatch.chdir(REPOSITORY)
+    ran = []
+    monkeypatch.setattr(tool, "run_program", lambda name, *_: ran.append(name) or 1)
+    study = read_study(write(tmp_path, seeds=[0]))
+    plain, narrow = study.rows
+    folder = tmp_path / "run"
+    assert "training failed" in tool.train_and_test(study, plain, 0, folder)
+    assert "training failed" in tool.train_and_test(study, plain, 0, folder)
+    assert ran == ["train.py"] * 2
+    before = (folder / "study_config.py").read_text()
+    refusal = tool.train_and_test(study, narrow, 0, folder)
+    assert f"{folder} has runs of this config before it was changed" in refusal
+    longer = dataclasses.replace(study, iterations=3)
+    assert "Give another --work-dir" in tool.train_and_test(longer, plain, 0, folder)
+    assert ran == ["train.py"] * 2
+    assert (folder / "study_config.py").read_text() == before
 
 
 def test_nothing_to_do_is_a_line(tool, capsys):

@@ -43,7 +43,7 @@ from mmris.studies import (
     row_config,
     study_table,
 )
-from mmris.utils.seed_runs import read_json, start_words
+from mmris.utils.seed_runs import check_same_options, read_json, start_words
 from mmris.utils.tool_errors import run_tool
 
 if TYPE_CHECKING:
@@ -124,6 +124,10 @@ def train_and_test(
     """
     folder.mkdir(parents=True, exist_ok=True)
     config = row_config(study, row)
+    try:  # its weights would be gone on with, and scored as those of this config
+        check_same_options(folder, [], config)
+    except ValueError as error:
+        return str(error)
     file, log = folder / "study_config.py", folder / "output.log"
     config.dump(str(file))
     start = time.monotonic()
