@@ -391,6 +391,16 @@ def test_a_folder_with_a_run_of_another_config_is_not_gone_on_with(
     assert (folder / "study_config.py").read_text() == before
 
 
+def test_a_page_may_have_studies_that_are_not_made(tool, tmp_path):
+    path = write(tmp_path)
+    page = tmp_path / "page.md"
+    page.write_text(f"a\n<!-- study: {path} -->\nold\n<!-- end of study -->\nb\n")
+    assert tool.main(["--page", str(page)]) == 0
+    assert f"Not made yet; `python tools/analysis_tools/study.py {path}`" in (
+        page.read_text()
+    )
+
+
 def test_nothing_to_do_is_a_line(tool, capsys):
     assert tool.main([]) == 2
     assert "give the file of a study" in capsys.readouterr().err

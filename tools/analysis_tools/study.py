@@ -211,9 +211,12 @@ def section(file: str, page: Path | None) -> str:
     """
     study = read_study(file)
     results = read_results(results_file(Path(file)))
+    command = f"`python tools/analysis_tools/study.py {file}`"
+    if not any(row.name in results.runs for row in study.rows):
+        return f"Not made yet; {command}"
     blocks = [
         f"{study.iterations} iterations, {results.seconds(study) / 60:.0f} minutes for "
-        f"all runs; `python tools/analysis_tools/study.py {file}`"
+        f"all runs; {command}"
     ]
     for split in study.splits:
         blocks += [f"On {split}:", *tables(study, results, split)]
